@@ -1,0 +1,33 @@
+"""Errors a user can act on: each message is a sentence that names the cure. The CLI prints them without a traceback."""
+
+
+class GenrlError(Exception):
+    """Base of every error that is the user's to mend."""
+
+
+class ConfigError(GenrlError):
+    """A key, a type or a combination of settings that cannot work; raised before weights are loaded where possible."""
+
+
+class PluginError(GenrlError):
+    """A plugin that does not load, or a name that is registered twice."""
+
+
+class ModelError(GenrlError):
+    """A model folder that is missing or a pipeline that cannot be trained."""
+
+
+class PromptError(GenrlError):
+    """A prompt file that is missing, empty or malformed."""
+
+
+class RewardError(GenrlError):
+    """A reward that failed, or answered with a wrong length, NaN or infinity."""
+
+
+class CheckpointError(GenrlError):
+    """A checkpoint that is missing, truncated or belongs to another run."""
+
+
+class TrainingError(GenrlError):
+    """Training that cannot go on, such as several non-finite updates in a row."""

@@ -1,0 +1,232 @@
+"""Every contract of the package, with shapes. A component is a frozen dataclass that satisfies one of them.
+
+Its fields are its hyperparameters, its method is its equation, and it holds no state: what must be remembered goes in and
+comes out. See `types.py` for the letters in the shapes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, ClassVar, Protocol
+
+import torch
+from torch import Generator, Tensor
+
+from genrl.randomness import Randomness
+from genrl.registry import slot
+from genrl.types import Condition, Metrics, Prompt, RolloutGroup, Sampling, Step, StepPlan, Unit
+
+#: (x (B, *L), sigma) -> velocity (B, *L), float32, at one sigma for the whole batch.
+Velocity = Callable[[Tensor, float], Tensor]
+
+
+@slot("solver")
+class Solver(Protocol):
+    """One step of an ODE or SDE solver from `sigma` down to `sigma_next`. Stateless; never draws noise.
+
+    `velocity` is a callable because Heun asks it twice. `carry` is what the previous step returned (None at the first).
+    When `stochastic` is false the step is deterministic: std == 0.0.
+    """
+
+    #: How often one step asks the network.
+    evaluations: ClassVar[int]
+    #: Whether the solver can put noise into a step.
+    noisy: ClassVar[bool]
+
+    def step(
+        self, velocity: Velocity, x: Tensor, sigma: float, sigma_next: float, carry: Any, stochastic: bool
+    ) -> Step: ...
+
+
+@slot("perturber")
+class Perturber(Protocol):
+    """Initial noise of one group: (size, *shape), each row marginally N(0, I)."""
+
+    def __call__(self, size: int, shape: Sequence[int], rng: Generator) -> Tensor: ...
+
+
+@slot("steps")
+class StepSelector(Protocol):
+    """Which steps are noisy and which are trained: a pure function of the iteration and of `rng`.
+
+    `sigmas` are the T+1 points of the model's grid; the plan may carry a different grid (MixGRPO-Flash does).
+    """
+
+    def plan(self, iteration: int, sigmas: tuple[float, ...], size: int, rng: Generator) -> StepPlan: ...
+
+
+@slot("anchors")
+class AnchorSelector(Protocol):
+    """The members of a group at which the network is asked: (B,) distinct indices, ascending."""
+
+    def __call__(self, size: int, rng: Generator) -> Tensor: ...
+
+
+@slot("surrogate")
+class Surrogate(Protocol):
+    """The policy whose ratio is clipped. B anchors score C candidates each.
+
+    One method gives the log-ratio, because each surrogate owns its numerically stable form: a difference of two stored
+    log-probabilities loses everything where they are distances near 2e4.
+    """
+
+    #: What the rollout must keep besides states: a subset of {"velocity", "log_prob"}.
+    needs: ClassVar[frozenset[str]]
+    #: Whether the trained steps have to be stochastic (a Gaussian has no density on an ODE step).
+    stochastic: ClassVar[bool]
+    #: The smallest group for which the surrogate means anything.
+    smallest_group: ClassVar[int]
+
+    def candidates(self, group: RolloutGroup, members: Tensor) -> Tensor:
+        """(B,) anchors -> (B, C) member indices that each anchor scores."""
+        ...
+
+    def log_ratio(
+        self, step: Step, old: Step, group: RolloutGroup, members: Tensor, t: int
+    ) -> tuple[Tensor, Metrics]:
+        """(B, C) log pi_theta - log pi_old of the candidates, differentiable through `step`.
+
+        `step` is the train solver's step from the anchors' stored states under the current policy, `old` the same step
+        made from the velocity that the rollout stored (no gradient, no network call).
+        """
+        ...
+
+
+@slot("advantage")
+class AdvantageEstimator(Protocol):
+    """Rewards (R, N, G), NaN where a reward does not apply, and weights (R,) -> advantages (N, G, 1) or (N, G, T).
+
+    Pure; knows nothing of processes. A group without spread gets exactly 0.
+    """
+
+    def __call__(self, rewards: Tensor, weights: Tensor, plan: StepPlan) -> Tensor: ...
+
+
+@slot("ratio-loss")
+class RatioLoss(Protocol):
+    """(log_ratio (B, C), advantage (B, C)) -> (scalar loss: mean over anchors, sum over candidates; metrics).
+
+    The only place that exponentiates a ratio.
+    """
+
+    def __call__(self, log_ratio: Tensor, advantage: Tensor) -> tuple[Tensor, Metrics]: ...
+
+
+@slot("regularizer")
+class Regularizer(Protocol):
+    """A penalty that is added to the loss, already multiplied by its `beta`: (B,) values.
+
+    `reference` is the same step under the reference weights, None unless `needs_reference`.
+    """
+
+    needs_reference: ClassVar[bool]
+
+    def __call__(
+        self, step: Step, reference: Step | None, sigma: float, sigma_next: float, log_ratio: Tensor
+    ) -> Tensor: ...
+
+
+class Policy(Protocol):
+    """One network with several weight sets, and the count of every call. The class is `genrl.policy.WeightedPolicy`."""
+
+    def velocity(self, x: Tensor, sigma: float, condition: Condition) -> Tensor:
+        """(B, *L) in, (B, *L) out, float32; differentiable when gradients are enabled."""
+        ...
+
+    def latent_shape(self) -> tuple[int, ...]: ...
+
+    def using(self, weights: str) -> Any:
+        """Context manager: inside it, `velocity` answers with that weight set ("current", "reference", "ema", ...)."""
+        ...
+
+    @property
+    def device(self) -> torch.device: ...
+
+
+@slot("algorithm")
+class Algorithm(Protocol):
+    """What the trainer sees of a method, and all it sees: explore, credit, learn."""
+
+    #: The weight set that samples ("current" for on-policy methods).
+    rollout_weights: str
+    advantage: AdvantageEstimator
+
+    @property
+    def weight_sets(self) -> frozenset[str]:
+        """Weight sets beside "current" that the method asks for, such as {"reference"}."""
+        ...
+
+    def check(self, sampling: Sampling) -> None:
+        """Raise ConfigError for a combination that cannot work; called before any weight is loaded."""
+        ...
+
+    def plan(self, iteration: int, sigmas: tuple[float, ...], sampling: Sampling, rng: Randomness) -> StepPlan: ...
+
+    def rollout(
+        self, policy: Policy, prompts: Sequence[Prompt], plan: StepPlan, sampling: Sampling, rng: Randomness
+    ) -> list[RolloutGroup]:
+        """Explore: G members for each prompt, all in one batch, without gradient."""
+        ...
+
+    def updates(self, groups: Sequence[RolloutGroup], rows: int, rng: Randomness) -> Iterable[list[Unit]]:
+        """Where to ask the network again. Each inner list is one optimizer step; a unit has at most `rows` rows."""
+        ...
+
+    def loss(self, policy: Policy, unit: Unit) -> tuple[Tensor, Metrics]:
+        """Learn: the mean loss over the unit's rows."""
+        ...
+
+
+@slot("model")
+class FlowModel(Protocol):
+    """Calling conventions of one flow model. `DiffusersModel` serves every diffusers flow pipeline."""
+
+    @property
+    def networks(self) -> Mapping[str, torch.nn.Module]:
+        """The trainable networks by component name, e.g. {"transformer": ...}."""
+        ...
+
+    @property
+    def device(self) -> torch.device: ...
+
+    def encode(self, texts: Sequence[str]) -> tuple[Condition, int]:
+        """Encode the distinct texts that are not encoded yet; the condition has one row a text; also how many were encoded."""
+        ...
+
+    def latent_shape(self) -> tuple[int, ...]: ...
+
+    def sigmas(self, steps: int) -> tuple[float, ...]:
+        """T+1 points from about 1 down to 0, the model's own shift applied."""
+        ...
+
+    def velocity(self, x: Tensor, sigma: float, condition: Condition) -> Tensor:
+        """Guided, sign-corrected velocity eps - x0: (B, *L) float32 -> (B, *L) float32, differentiable."""
+        ...
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """(B, *L) -> images (B, 3, H, W) or frames (B, F, 3, H, W), float32 in [0, 1]."""
+        ...
+
+    def save(self, folder: Any, weights: str) -> None:
+        """Write what `diffusers` loads back: "full" a pipeline folder, "lora" a LoRA file."""
+        ...
+
+
+@slot("reward")
+class Reward(Protocol):
+    """Rows in, numbers out: TRL's reward signature, sync or async, so a plain function serves as well.
+
+    completions: images, float tensor (B, 3, H, W) in [0, 1] if the reward has the attribute `media = "tensor"`, else PIL
+    images. Every other prompt column arrives as a list. An answer of None means "does not apply to this row".
+    """
+
+    def __call__(self, prompts: list[str], completions: Any, **columns: Any) -> list[float | None]: ...
+
+
+@slot("prompts")
+class PromptSource(Protocol):
+    """Prompts in an endless, resumable order."""
+
+    def draw(self, start: int, count: int) -> list[Prompt]:
+        """Prompts number start .. start+count-1 of the order; a pure function of `start`."""
+        ...

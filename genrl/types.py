@@ -1,0 +1,199 @@
+"""The nouns of the package. Read this first, then `protocols.py`.
+
+Time runs from sigma = 1 (noise) to sigma = 0 (data):  x_sigma = (1 - sigma) x0 + sigma eps,  v = dx/dsigma = eps - x0.
+
+Shapes: G members of a group, T steps, K trained steps, N prompts, R rewards, B anchors in one batch, C candidates for each
+anchor, *L the dimensions of one latent. A name carries its shape as suffix (`log_ratio_BC`) where its rank does not tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+#: Names to 0-dim tensors on the device (never `.item()` inside a loop). Averaged over an iteration, weighted by rows;
+#: a name that ends in `_max` keeps its maximum instead.
+Metrics = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """One prompt as drawn: `index` is its position in the run's endless order, so no two draws share their noise."""
+
+    text: str
+    columns: Mapping[str, Any] = field(default_factory=dict)
+    index: int = 0
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What each row of a batch is asked for. The model keeps one encoding for each distinct text, so slicing is free."""
+
+    texts: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def rows(self, index: Sequence[int] | Tensor) -> Condition:
+        return Condition(tuple(self.texts[int(i)] for i in index))
+
+    def repeat(self, times: int) -> Condition:
+        """Each row `times` times, neighbours together."""
+        return Condition(tuple(text for text in self.texts for _ in range(times)))
+
+    @staticmethod
+    def join(parts: Sequence[Condition]) -> Condition:
+        return Condition(tuple(text for part in parts for text in part.texts))
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How a group is sampled.
+
+    steps: solver steps T; more cost more and follow the flow better.
+    group_size: members G for each prompt; larger groups give steadier advantages and cost proportionally more.
+    shift: None keeps the model's own sigma grid; m > 0 takes sigma = m u / (1 + (m-1) u) on T even steps of u.
+    store: dtype in which states are kept; states are rounded to it before they are scored, so the ratio stays exact.
+    """
+
+    steps: int = 8
+    group_size: int = 12
+    shift: float | None = None
+    store: Literal["float32", "bfloat16", "float16"] = "float32"
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return getattr(torch, self.store)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One transition, a Gaussian that may be degenerate. Sampling is `mean + std * noise`; scoring uses the same numbers.
+
+    mean (B, *L) is differentiable in the policy; std is a float, exactly 0.0 when the step is deterministic;
+    x0 (B, *L) is the clean estimate; carry is the solver's memory for the next step (None, or a tuple whose tensors have B rows).
+    """
+
+    mean: Tensor
+    std: float
+    x0: Tensor
+    carry: Any = None
+
+
+@dataclass(frozen=True)
+class StepPlan:
+    """Decided once for an iteration, used by rollout and learning alike.
+
+    sigmas: T+1 floats from 1 to 0 (floats, not a tensor: reading them must never wait for a device).
+    stochastic: T flags, where noise enters.
+    trained: (K,) steps for all members, or (G, K): each member has its own. CPU, int64, sorted and unique in the last axis.
+    """
+
+    sigmas: tuple[float, ...]
+    stochastic: tuple[bool, ...]
+    trained: Tensor
+
+    @property
+    def length(self) -> int:
+        return len(self.stochastic)
+
+    @property
+    def steps(self) -> list[int]:
+        """The steps that any member trains, ascending."""
+        return sorted(set(self.trained.flatten().tolist()))
+
+    def members(self, step: int, size: int) -> Tensor:
+        """The members (M,) of a group of `size` that train `step`."""
+        if self.trained.ndim == 1:
+            return torch.arange(size)
+        return (self.trained == step).any(dim=1).nonzero().flatten()
+
+
+@dataclass(frozen=True)
+class KeptStep:
+    """What a rollout remembers of one trained step, for the members that train it. Rows follow `members`.
+
+    state, next_state (M, *L); velocity (M, *L) as evaluated at `state`; log_prob (M,) of `next_state`, mean over dimensions.
+    """
+
+    members: Tensor
+    state: Tensor
+    next_state: Tensor
+    carry: Any = None
+    velocity: Tensor | None = None
+    log_prob: Tensor | None = None
+
+    def row_of(self, members: Tensor) -> Tensor:
+        """Rows at which `members` (sorted or not) are kept."""
+        return torch.searchsorted(self.members, members)
+
+
+@dataclass
+class RolloutGroup:
+    """One prompt and its G members: the unit of everything that is relative to a group.
+
+    final (G, *L) is what gets decoded and scored; `kept` holds only the steps that the plan trains;
+    advantages (G, 1) or (G, T) are written once the rewards are in.
+    """
+
+    prompt: Prompt
+    condition: Condition
+    plan: StepPlan
+    final: Tensor
+    kept: dict[int, KeptStep]
+    advantages: Tensor | None = None
+
+    @property
+    def size(self) -> int:
+        return self.final.shape[0]
+
+    def advantage(self, candidates: Tensor, step: int) -> Tensor:
+        """Advantages of `candidates` (B, C) at `step`; same shape."""
+        assert self.advantages is not None, "advantages are written by the trainer before learning"
+        return self.advantages[candidates, step if self.advantages.shape[1] > 1 else 0]
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One forward-backward: rows of one or more groups, all at the same step, in one batch.
+
+    parts: (group, members (B,)) pairs. `weight` counts rows, so that units of different sizes average correctly.
+    """
+
+    parts: tuple[tuple[RolloutGroup, Tensor], ...]
+    step: int
+
+    @property
+    def weight(self) -> int:
+        return sum(len(members) for _, members in self.parts)
+
+
+@dataclass(frozen=True)
+class Paper:
+    """Where a recipe comes from; printed by `genrl cite`."""
+
+    title: str
+    authors: str
+    year: int
+    arxiv: str
+
+    def bibtex(self) -> str:
+        key = self.authors.split(",")[0].split()[-1].lower() + str(self.year)
+        return (
+            f"@article{{{key},\n  title = {{{self.title}}},\n  author = {{{self.authors}}},\n"
+            f"  journal = {{arXiv preprint arXiv:{self.arxiv}}},\n  year = {{{self.year}}}\n}}"
+        )
+
+
+def take(carry: Any, rows: Tensor) -> Any:
+    """Rows of a solver's carry: tensors are indexed, tuples are walked through, everything else is shared by all rows."""
+    if isinstance(carry, Tensor):
+        return carry[rows]
+    if isinstance(carry, tuple):
+        parts = [take(part, rows) for part in carry]
+        return type(carry)(*parts) if hasattr(carry, "_fields") else tuple(parts)
+    return carry
