@@ -189,7 +189,7 @@ class Paper:
         )
 
 
-def take(carry: Any, rows: Tensor) -> Any:
+def take(carry: Any, rows: Tensor | slice) -> Any:
     """Rows of a solver's carry: tensors are indexed, tuples are walked through, everything else is shared by all rows."""
     if isinstance(carry, Tensor):
         return carry[rows]

@@ -1,0 +1,119 @@
+"""One network, several weight sets, and an exact count of what it is asked.
+
+The current weights live in the network. Every other set is a list of tensors that is swapped in by pointer, so asking the
+reference costs no copy; with LoRA the reference is the network with its adapters off.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from genrl.models import adapters_disabled
+from genrl.protocols import FlowModel
+from genrl.types import Condition
+
+#: What `WeightedPolicy.counts` counts, in rows (one row is one sample through the network) unless the name says calls.
+COUNTED = ("forwards", "reference_forwards", "backwards", "decodes", "encodes", "optimizer_steps", "calls")
+
+
+class WeightedPolicy:
+    """The trained model as an algorithm sees it.
+
+    counts: rows through the network without gradient (`forwards`, `reference_forwards`) and with gradient (`backwards`), latents
+    decoded, texts encoded, and network `calls`; the trainer adds `optimizer_steps`.
+    """
+
+    def __init__(self, model: FlowModel, weight_sets: frozenset[str] = frozenset(), *, lora: bool = False) -> None:
+        self.model = model
+        self.lora = lora
+        self.counts: Counter[str] = Counter()
+        self._active = "current"
+        self._sets: dict[str, list[Tensor]] = {}
+        for name in sorted(weight_sets - {"current"}):
+            if not (lora and name == "reference"):
+                self._sets[name] = [parameter.detach().clone() for parameter in self.parameters()]
+
+    def named_parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
+        """The trained parameters, `network.parameter` by name, in a fixed order."""
+        for network, module in self.model.networks.items():
+            for name, parameter in module.named_parameters():
+                if parameter.requires_grad:
+                    yield f"{network}.{name}", parameter
+
+    def parameters(self) -> list[nn.Parameter]:
+        return [parameter for _, parameter in self.named_parameters()]
+
+    @property
+    def device(self) -> torch.device:
+        return self.model.device
+
+    def latent_shape(self) -> tuple[int, ...]:
+        return self.model.latent_shape()
+
+    def encode(self, texts: list[str]) -> Condition:
+        condition, encoded = self.model.encode(texts)
+        self.counts["encodes"] += encoded
+        return condition
+
+    def velocity(self, x: Tensor, sigma: float, condition: Condition) -> Tensor:
+        """Velocity eps - x0 (B, *L) at `x` (B, *L), float32, under the active weight set."""
+        kind = "backwards" if torch.is_grad_enabled() else "forwards"
+        self.counts["reference_forwards" if self._active == "reference" else kind] += len(x)
+        self.counts["calls"] += 1
+        return self.model.velocity(x, sigma, condition)
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """Images (B, 3, H, W) or frames (B, F, 3, H, W) in [0, 1]."""
+        self.counts["decodes"] += len(latents)
+        return self.model.decode(latents)
+
+    @contextmanager
+    def using(self, weights: str) -> Iterator[None]:
+        """Answer with another weight set inside the block. Enter it without gradients unless `weights` is "current"."""
+        if weights == self._active:
+            yield
+            return
+        before, self._active = self._active, weights
+        try:
+            if weights == "reference" and self.lora:
+                with adapters_disabled(*self.model.networks.values()):
+                    yield
+            else:
+                self._swap(weights)
+                try:
+                    yield
+                finally:
+                    self._swap(weights)
+        finally:
+            self._active = before
+
+    def _swap(self, weights: str) -> None:
+        stored = self._sets[weights]
+        for i, parameter in enumerate(self.parameters()):
+            parameter.data, stored[i] = stored[i], parameter.data
+
+    @torch.no_grad()
+    def blend(self, weights: str, decay: float) -> None:
+        """Move a weight set towards the current weights: set = decay * set + (1 - decay) * current."""
+        torch._foreach_lerp_(self._sets[weights], [p.detach() for p in self.parameters()], 1.0 - decay)
+
+    def weight_set(self, weights: str) -> Mapping[str, Tensor]:
+        """The tensors of a weight set by parameter name; "current" gives the live parameters."""
+        names = [name for name, _ in self.named_parameters()]
+        values = [p.detach() for p in self.parameters()] if weights == "current" else self._sets[weights]
+        return dict(zip(names, values, strict=True))
+
+    @torch.no_grad()
+    def load_weight_set(self, weights: str, tensors: Mapping[str, Tensor]) -> None:
+        for name, target in self.weight_set(weights).items():
+            target.copy_(tensors[name])
+
+    @property
+    def stored_sets(self) -> list[str]:
+        """Weight sets that a checkpoint has to hold beside "current"."""
+        return sorted(self._sets)

@@ -1,0 +1,128 @@
+"""walk(): the only denoising loop of the package. replay(): the same transition again, at one stored step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import torch
+from torch import Generator, Tensor
+
+from genrl.protocols import Policy, Solver
+from genrl.surrogates import gaussian_log_prob
+from genrl.types import Condition, KeptStep, Prompt, RolloutGroup, Sampling, Step, StepPlan, take
+
+#: What gets decoded: the last state, or the clean estimate x0 of the last step (DanceGRPO, whose last state is noisy).
+Final = Literal["state", "x0"]
+
+
+def walk(
+    policy: Policy,
+    prompts: Sequence[Prompt],
+    noise: Tensor,
+    solver: Solver,
+    plan: StepPlan,
+    sampling: Sampling,
+    generators: Sequence[Generator],
+    *,
+    needs: frozenset[str] = frozenset(),
+    final: Final = "state",
+) -> list[RolloutGroup]:
+    """Solve from `noise` (N * G, *L) down the plan's sigmas, all groups in one batch, and keep what learning will ask for.
+
+    generators: one for each prompt; they feed the stochastic steps. States are rounded to `sampling.dtype` before they are
+    scored or stored, so a replayed log-probability is that of the stored state to the last bit.
+    """
+    size = len(noise) // len(prompts)
+    condition = Condition(tuple(prompt.text for prompt in prompts for _ in range(size)))
+    groups = [
+        RolloutGroup(prompt, Condition((prompt.text,) * size), plan, noise[:0], {}) for prompt in prompts
+    ]
+    x, carry, trained = _stored(noise, sampling), None, set(plan.steps)
+    step: Step | None = None
+    for t in range(plan.length):
+        ask = _Recorder(policy, condition)
+        step = solver.step(ask, x, plan.sigmas[t], plan.sigmas[t + 1], carry, plan.stochastic[t])
+        state, x = x, step.mean
+        if step.std > 0.0:
+            x = x + step.std * _noise(x, size, generators)
+        x = _stored(x, sampling)
+        if t in trained:
+            log_prob = gaussian_log_prob(x, step.mean, step.std) if step.std > 0.0 and "log_prob" in needs else None
+            velocity = ask.first if "velocity" in needs else None
+            _keep(groups, t, plan, size, (state, x, carry, velocity, log_prob))
+        carry = step.carry
+    assert step is not None, "a plan has at least one step"
+    for group, latents in zip(groups, (step.x0 if final == "x0" else x).split(size), strict=True):
+        group.final = latents
+    return groups
+
+
+def replay(policy: Policy, solver: Solver, parts: Sequence[tuple[RolloutGroup, Tensor]], t: int) -> tuple[Step, Step]:
+    """The solver's step from stored states, for the rows of several groups in one batch.
+
+    Returns (step under the active weights, the same step from the velocity that the rollout stored). Rows follow `parts`.
+    """
+    plan = parts[0][0].plan
+    rows = [(group.kept[t], group.kept[t].row_of(members)) for group, members in parts]
+    x = torch.cat([kept.state[index] for kept, index in rows])
+    carry = _join([take(kept.carry, index) for kept, index in rows])
+    condition = Condition.join([group.condition.rows(members) for group, members in parts])
+    sigma, sigma_next, stochastic = plan.sigmas[t], plan.sigmas[t + 1], plan.stochastic[t]
+
+    def current(y: Tensor, s: float) -> Tensor:
+        return policy.velocity(y, s, condition)
+
+    stored = torch.cat([kept.velocity[index] for kept, index in rows if kept.velocity is not None])
+    with torch.no_grad():
+        old = solver.step(lambda y, s: stored, x, sigma, sigma_next, carry, stochastic)
+    return solver.step(current, x, sigma, sigma_next, carry, stochastic), old
+
+
+def pick(step: Step, rows: slice) -> Step:
+    """The rows of one group in a step that was made for several."""
+    return Step(step.mean[rows], step.std, step.x0[rows])
+
+
+class _Recorder:
+    """The velocity of a fixed condition; remembers its first answer, which belongs to the step's own state."""
+
+    def __init__(self, policy: Policy, condition: Condition) -> None:
+        self.policy, self.condition = policy, condition
+        self.first: Tensor | None = None
+
+    def __call__(self, x: Tensor, sigma: float) -> Tensor:
+        velocity = self.policy.velocity(x, sigma, self.condition)
+        if self.first is None:
+            self.first = velocity
+        return velocity
+
+
+def _stored(x: Tensor, sampling: Sampling) -> Tensor:
+    return x if x.dtype == sampling.dtype else x.to(sampling.dtype).to(x.dtype)
+
+
+def _noise(like: Tensor, size: int, generators: Sequence[Generator]) -> Tensor:
+    shape = (size, *like.shape[1:])
+    drawn = torch.cat([torch.randn(shape, generator=generator) for generator in generators])
+    return drawn.to(like.device, non_blocking=True)
+
+
+def _keep(groups: list[RolloutGroup], t: int, plan: StepPlan, size: int, values: tuple[Any, ...]) -> None:
+    members = plan.members(t, size)
+    everyone = len(members) == size
+    for i, group in enumerate(groups):
+        # A slice is a view of the batch: a step that all members train is stored once, not once more for each group.
+        rows = slice(i * size, (i + 1) * size) if everyone else i * size + members
+        group.kept[t] = KeptStep(members, *(take(value, rows) for value in values))
+
+
+def _join(carries: Sequence[Any]) -> Any:
+    """Concatenate carries of the same shape along rows; values that all rows share are taken from the first."""
+    first = carries[0]
+    if isinstance(first, Tensor):
+        return torch.cat(list(carries))
+    if isinstance(first, tuple):
+        parts = [_join([carry[i] for carry in carries]) for i in range(len(first))]
+        return type(first)(*parts) if hasattr(first, "_fields") else tuple(parts)
+    return first

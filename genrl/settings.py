@@ -1,0 +1,110 @@
+"""The settings of a run beside its algorithm. Names follow TRL's and transformers' trainers where the meaning is the same."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    """What is trained.
+
+    path: "scenes" (the embedded model), a local diffusers folder or a hub id.
+    weights: "lora" trains adapters of `lora_rank` and `lora_alpha` on a frozen base (the choice for big models); "full" trains
+        every weight. A higher rank can change more and costs more memory.
+    lora_targets: names of the linear layers that get adapters; empty takes them from the model itself.
+    call: arguments passed on to the pipeline, such as height, width, num_frames, guidance_scale, negative_prompt.
+    gradient_checkpointing: recomputes activations in the backward pass; less memory, about a third more time to learn.
+    max_rows: the largest batch that goes through the network without gradient at once; 0 does not split.
+    """
+
+    path: str = "scenes"
+    revision: str | None = None
+    trust_remote_code: bool = False
+    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+    weights: Literal["lora", "full"] = "lora"
+    lora_rank: int = 32
+    lora_alpha: int = 64
+    lora_targets: tuple[str, ...] = ()
+    gradient_checkpointing: bool = False
+    max_rows: int = 0
+    call: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class PromptSettings:
+    """Where prompts come from.
+
+    source: a registered name, a file (txt, jsonl, csv, parquet), a directory or a hub id; `column` defaults to prompt, else text.
+    heldout: a second source for held-out prompts, or empty: the source's own held-out split if it has one, else
+        `heldout_count` distinct texts are set aside.
+    """
+
+    source: str = "scenes"
+    split: str = "train"
+    column: str | None = None
+    heldout: str = ""
+    heldout_count: int = 32
+    streaming: bool = False
+    shuffle: bool = True
+    revision: str | None = None
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """The optimizer and its schedule.
+
+    max_steps: iterations of explore, score, credit, learn.
+    prompts_per_iteration: groups sampled in an iteration, over all processes; more give a steadier gradient at proportional cost.
+    rows: the largest batch of one forward-backward; lower it when learning runs out of memory, the result stays the same.
+    max_grad_norm: gradients are scaled down to this norm; 0 switches clipping off.
+    ema_decay: 0 keeps no average; otherwise evaluation and the exported model use the exponential average of the weights.
+    max_bad_updates: stop after so many non-finite updates in a row (each one is skipped and counted).
+    """
+
+    max_steps: int = 300
+    prompts_per_iteration: int = 4
+    rows: int = 16
+    learning_rate: float = 1e-5
+    warmup_steps: int = 0
+    schedule: Literal["constant", "linear", "cosine"] = "constant"
+    betas: tuple[float, float] = (0.9, 0.999)
+    weight_decay: float = 1e-4
+    max_grad_norm: float = 1.0
+    ema_decay: float = 0.0
+    max_bad_updates: int = 5
+    mixed_precision: Literal["no", "bf16", "fp16"] = "no"
+
+
+@dataclass(frozen=True)
+class EvaluationSettings:
+    """Held-out evaluation: the same prompts and the same noise every time, at step 0, every `every` steps and at the end.
+
+    samples: pictures in all, spread evenly over the held-out prompts; more narrow the confidence interval.
+    steps: Euler steps; 0 takes sampling.steps. grid: pictures shown in the PNG grid.
+    """
+
+    every: int = 10
+    samples: int = 64
+    steps: int = 0
+    grid: int = 16
+    seed: int = 1234
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """Where the run lives and what it uses.
+
+    save_steps: iterations between checkpoints (0: only at the end and on Ctrl-C); save_total_limit: newest checkpoints kept.
+    threads: CPU threads for torch; 0 keeps torch's choice. report_to: trackers beside the files that are always written.
+    """
+
+    output: str = ""
+    seed: int = 0
+    device: str = "auto"
+    threads: int = 0
+    save_steps: int = 10
+    save_total_limit: int = 2
+    report_to: tuple[Literal["tensorboard", "wandb", "trackio"], ...] = ()
