@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from genrl.bounds import BelowOne, Count, Finite, Natural, NonNegative, Positive
 
 @dataclass(frozen=True)
 class ModelSettings:
@@ -25,28 +26,43 @@ class ModelSettings:
     trust_remote_code: bool = False
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
     weights: Literal["lora", "full"] = "lora"
-    lora_rank: int = 32
-    lora_alpha: int = 64
+    lora_rank: Count = 32
+    lora_alpha: Count = 64
     lora_targets: tuple[str, ...] = ()
     gradient_checkpointing: bool = False
-    max_rows: int = 0
+    max_rows: Natural = 0
     call: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class RewardSettings:
+    """One reward of a run.
+
+    name: a registered name, `module:function` or `path/to/file.py:function`.
+    weight: its share in the advantage; higher counts more, 0 only watches, negative pushes down.
+    options: fields of a registered reward.
+    """
+
+    name: str
+    weight: Finite = 1.0
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class PromptSettings:
     """Where prompts come from.
 
-    source: a registered name, a file (txt, jsonl, csv, parquet), a directory or a hub id; `column` defaults to prompt, else text.
+    source: a registered name, a file (txt, jsonl, csv, parquet), a directory or a hub id; empty is scenes' own prompts for the
+        model scenes, and an error for any other. `column` defaults to prompt, else text.
     heldout: a second source for held-out prompts, or empty: the source's own held-out split if it has one, else
         `heldout_count` distinct texts are set aside.
     """
 
-    source: str = "scenes"
+    source: str = ""
     split: str = "train"
     column: str | None = None
     heldout: str = ""
-    heldout_count: int = 32
+    heldout_count: Count = 32
     streaming: bool = False
     shuffle: bool = True
     revision: str | None = None
@@ -64,17 +80,17 @@ class TrainSettings:
     max_bad_updates: stop after so many non-finite updates in a row (each one is skipped and counted).
     """
 
-    max_steps: int = 300
-    prompts_per_iteration: int = 4
-    rows: int = 16
-    learning_rate: float = 1e-5
-    warmup_steps: int = 0
+    max_steps: Count = 300
+    prompts_per_iteration: Count = 4
+    rows: Count = 16
+    learning_rate: Positive = 1e-5
+    warmup_steps: Natural = 0
     schedule: Literal["constant", "linear", "cosine"] = "constant"
-    betas: tuple[float, float] = (0.9, 0.999)
-    weight_decay: float = 1e-4
-    max_grad_norm: float = 1.0
-    ema_decay: float = 0.0
-    max_bad_updates: int = 5
+    betas: tuple[BelowOne, BelowOne] = (0.9, 0.999)
+    weight_decay: NonNegative = 1e-4
+    max_grad_norm: NonNegative = 1.0
+    ema_decay: BelowOne = 0.0
+    max_bad_updates: Count = 5
     mixed_precision: Literal["no", "bf16", "fp16"] = "no"
 
 
@@ -86,11 +102,11 @@ class EvaluationSettings:
     steps: Euler steps; 0 takes sampling.steps. grid: pictures shown in the PNG grid.
     """
 
-    every: int = 10
-    samples: int = 64
-    steps: int = 0
-    grid: int = 16
-    seed: int = 1234
+    every: Natural = 10
+    samples: Count = 64
+    steps: Natural = 0
+    grid: Natural = 16
+    seed: Natural = 1234
 
 
 @dataclass(frozen=True)
@@ -102,9 +118,9 @@ class RunSettings:
     """
 
     output: str = ""
-    seed: int = 0
+    seed: Natural = 0
     device: str = "auto"
-    threads: int = 0
-    save_steps: int = 10
-    save_total_limit: int = 2
+    threads: Natural = 0
+    save_steps: Natural = 10
+    save_total_limit: Count = 2
     report_to: tuple[Literal["tensorboard", "wandb", "trackio"], ...] = ()

@@ -15,6 +15,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from genrl.bounds import Count, Positive
+
 #: Names to 0-dim tensors on the device (never `.item()` inside a loop). Averaged over an iteration, weighted by rows;
 #: a name that ends in `_max` keeps its maximum instead.
 Metrics = dict[str, Tensor]
@@ -60,9 +62,9 @@ class Sampling:
     store: dtype in which states are kept; states are rounded to it before they are scored, so the ratio stays exact.
     """
 
-    steps: int = 8
-    group_size: int = 12
-    shift: float | None = None
+    steps: Count = 8
+    group_size: Count = 12
+    shift: Positive | None = None
     store: Literal["float32", "bfloat16", "float16"] = "float32"
 
     @property

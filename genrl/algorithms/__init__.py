@@ -1,0 +1,20 @@
+"""Recipes: one file each. A recipe is a function that returns a composition with the paper's constants, and nothing else."""
+
+from genrl.algorithms.dance_grpo import dance_grpo
+from genrl.algorithms.flow_grpo import flow_grpo
+from genrl.algorithms.mix_grpo import mix_grpo, mix_grpo_flash
+from genrl.algorithms.neighbor_grpo import neighbor_grpo
+from genrl.algorithms.neighbor_grpo_paper import neighbor_grpo_paper
+from genrl.algorithms.policy_gradient import PolicyGradient
+from genrl.protocols import Algorithm
+
+__all__ = [
+    "Algorithm",
+    "PolicyGradient",
+    "dance_grpo",
+    "flow_grpo",
+    "mix_grpo",
+    "mix_grpo_flash",
+    "neighbor_grpo",
+    "neighbor_grpo_paper",
+]

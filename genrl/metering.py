@@ -1,0 +1,57 @@
+"""Metrics of one iteration, accumulated on the device and read once at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from genrl.types import Metrics
+
+
+class Meter:
+    """Weighted means; names that end in `_max` keep their maximum."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, Tensor] = {}
+        self._weights: dict[str, float] = {}
+
+    def add(self, metrics: Metrics, weight: float) -> None:
+        for name, value in metrics.items():
+            value = value.detach().double()
+            if name not in self._sums:
+                self._sums[name] = value if name.endswith("_max") else value * weight
+                self._weights[name] = weight
+            elif name.endswith("_max"):
+                self._sums[name] = torch.maximum(self._sums[name], value)
+            else:
+                self._sums[name] = self._sums[name] + value * weight
+                self._weights[name] += weight
+
+    def read(self) -> dict[str, float]:
+        """The values as floats; the only wait for the device in an iteration beside the gradient norm."""
+        names = list(self._sums)
+        if not names:
+            return {}
+        values = torch.stack([self._sums[name] for name in names]).tolist()
+        return {
+            name: value if name.endswith("_max") else value / self._weights[name]
+            for name, value in zip(names, values, strict=True)
+        }
+
+
+def reward_metrics(rewards: Tensor, weights: Tensor, names: Sequence[str]) -> dict[str, float]:
+    """TRL's names for rewards (R, N, G): mean, spread inside a group, share of groups without spread, each reward apart."""
+    total = torch.nansum(rewards * weights[:, None, None], dim=0)
+    spread = total.std(dim=1) if total.shape[1] > 1 else torch.zeros(len(total))
+    measured = {
+        "reward": float(total.mean()),
+        "reward_std": float(spread.mean()),
+        "frac_reward_zero_std": float((spread < 1e-8).double().mean()),
+    }
+    for name, row in zip(names, rewards, strict=True):
+        applies = row[~row.isnan()]
+        measured[f"rewards/{name}/mean"] = float(applies.mean())
+        measured[f"rewards/{name}/std"] = float(applies.std()) if applies.numel() > 1 else 0.0
+    return measured

@@ -1,0 +1,98 @@
+"""Reports of one run: rows into `metrics.jsonl`, grids into `grids/`, and what a person reads in the terminal."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import TracebackType
+
+from rich.console import Console
+
+from genrl.evaluation import Evaluation
+from genrl.tracking import LiveView, MetricsLog, save_grid
+
+
+class RunReporter:
+    """Implements `genrl.trainer.Reporter` for a run folder; a context manager around the live view."""
+
+    def __init__(self, folder: Path, algorithm: str, max_steps: int, console: Console | None = None) -> None:
+        self.folder, self.algorithm, self.max_steps = folder, algorithm, max_steps
+        self.console = console or Console()
+        self.log = MetricsLog(folder / "metrics.jsonl")
+        self.first: Evaluation | None = None
+        self.last: Evaluation | None = None
+        self.view = LiveView(f"genrl · {algorithm} · {folder}", max_steps, 0, self.console)
+
+    def resume(self, step: int) -> None:
+        """Forget the rows that will be written again, and find the first evaluation."""
+        self.log.truncate(step)
+        self.view = LiveView(f"genrl · {self.algorithm} · {self.folder}", self.max_steps, step, self.console)
+        self.first = load_evaluation(self.folder, 0)
+        self.view.say(f"Continuing after step {step}.")
+
+    def __enter__(self) -> RunReporter:
+        self.view.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.view.__exit__(kind, error, trace)
+
+    def iteration(self, step: int, row: dict[str, float]) -> None:
+        self.log.append({"step": step} | row)
+        self.view.iteration(row)
+
+    def evaluation(self, step: int, evaluation: Evaluation) -> None:
+        """Log means and intervals, write the grid and the per-sample values."""
+        self.first, self.last = self.first or evaluation, evaluation
+        reward = evaluation.interval()
+        row = {f"eval/{name}": float(values.mean()) for name, values in evaluation.values.items()}
+        self.log.append({"step": step} | row | {"eval/reward_low": reward.low, "eval/reward_high": reward.high})
+        save_grid(self.folder / "grids" / f"step-{step:06d}.png", evaluation.images, evaluation.prompts)
+        path = self.folder / "evaluations" / f"step-{step:06d}.json"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps({name: values.tolist() for name, values in evaluation.values.items()}))
+        others = "  ".join(f"{name} {value:.3f}" for name, value in _watched(evaluation).items())
+        self.view.evaluation(step, f"reward {reward}  {others}", reward.mean)
+
+    def saved(self, step: int, folder: Path) -> None:
+        if step == self.max_steps or step < 1:
+            return
+        self.view.say(f"[dim]step {step:>4}  saved {folder}[/]")
+
+    def conclude(self, step: int, finished: bool) -> None:
+        """The closing words: what was gained and where it lies, or how to go on."""
+        say = lambda text: self.console.print(text, highlight=False, soft_wrap=True)  # noqa: E731
+        if not finished:
+            say(f"Stopped after step {step} and saved. Continue with: [bold]genrl train --resume {self.folder}[/]")
+            return
+        if self.first and self.last:
+            say(
+                f"Held-out reward {self.first.interval()} before, [bold]{self.last.interval()}[/] after; "
+                f"paired difference {self.last.gain(self.first)} (95 % bootstrap, {len(self.last.values['reward'])} "
+                "samples, same prompts and noise)."
+            )
+            for name in _watched(self.last):
+                before, after = self.first.interval(name), self.last.interval(name)
+                say(f"  {name}: {before} before, {after} after")
+        say(f"Weights: {self.folder / 'model'}   pictures: {self.folder / 'grids'}   numbers: {self.log.path}")
+        say(f"Draw with it: [bold]genrl sample {self.folder} --prompt ...[/]")
+
+
+def load_evaluation(folder: Path, step: int) -> Evaluation | None:
+    """The per-sample values of an evaluation of a run, without its pictures; None if it was not made."""
+    import numpy as np
+    import torch
+
+    path = folder / "evaluations" / f"step-{step:06d}.json"
+    if not path.exists():
+        return None
+    values = {name: np.asarray(numbers) for name, numbers in json.loads(path.read_text()).items()}
+    return Evaluation([], torch.zeros(0, 3, 1, 1), values)
+
+
+def _watched(evaluation: Evaluation) -> dict[str, float]:
+    """The metrics that are measured beside the rewards."""
+    skip = {"reward"} | {name for name in evaluation.values if name.startswith("rewards/")}
+    return {name: float(values.mean()) for name, values in evaluation.values.items() if name not in skip}

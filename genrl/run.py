@@ -1,0 +1,172 @@
+"""From a resolved configuration to a finished run: build the parts, fit, export, say what was gained."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import signal
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from accelerate import Accelerator
+from accelerate.utils import set_seed
+
+import genrl
+from genrl.algorithms import Algorithm
+from genrl.config import RunConfig, to_yaml
+from genrl.errors import ConfigError
+from genrl.evaluation import Evaluator
+from genrl.models import add_lora, load_model
+from genrl.policy import WeightedPolicy
+from genrl.prompts import train_and_heldout
+from genrl.registry import entry
+from genrl.reporting import RunReporter
+from genrl.rewards import RewardPanel, resolve_reward
+from genrl.settings import ModelSettings
+from genrl.trainer import Trainer
+
+#: Libraries whose versions are written beside a run.
+RECORDED = ("torch", "diffusers", "transformers", "accelerate", "peft", "datasets", "trl")
+
+
+def start(config: RunConfig, resume: bool = False) -> int:
+    """Run to the end, or to Ctrl-C; returns the exit status. `config.run.output` is the run's folder."""
+    folder = Path(config.run.output)
+    folder.mkdir(parents=True, exist_ok=True)
+    reporter = RunReporter(folder, config.algorithm_name, config.train.max_steps)
+    trainer = build(config, folder, reporter)
+    if resume:
+        trainer.restore()
+        reporter.resume(trainer.step)
+    else:
+        (folder / "config.yaml").write_text(to_yaml(config))
+        (folder / "environment.yaml").write_text(yaml.safe_dump(environment()))
+    stop = _Interrupt()
+    with stop, reporter:
+        trainer.fit(stop)
+    finished = trainer.step >= config.train.max_steps
+    if finished:
+        with trainer.policy.using("ema" if config.train.ema_decay else "current"):
+            trainer.policy.model.save(folder / "model", config.model.weights)
+    reporter.conclude(trainer.step, finished)
+    return 0
+
+
+def build(config: RunConfig, folder: Path, reporter: Any) -> Trainer:
+    """Assemble the trainer; everything cheap is checked before the model's weights are read."""
+    config.algorithm.check(config.sampling)
+    rewards = RewardPanel([resolve_reward(r.name, weight=r.weight, options=dict(r.options)) for r in config.rewards])
+    prompts, heldout = train_and_heldout(
+        config.prompts.source,
+        config.prompts.heldout or None,
+        count=config.prompts.heldout_count,
+        column=config.prompts.column,
+        streaming=config.prompts.streaming,
+        seed=config.run.seed,
+        revision=config.prompts.revision,
+    )
+    accelerator = Accelerator(
+        cpu=config.run.device == "cpu",
+        mixed_precision=config.train.mixed_precision,
+        log_with=list(config.run.report_to) or None,
+        project_dir=folder,
+    )
+    if accelerator.num_processes > 1:
+        raise ConfigError("This version trains with one process; start it without a launcher.")
+    if config.run.threads:
+        torch.set_num_threads(config.run.threads)
+    set_seed(config.run.seed)
+    policy = load_policy(config.model, config.algorithm, config.train.ema_decay > 0, accelerator.device)
+    evaluator = Evaluator(
+        heldout.draw(0, min(len(heldout), config.evaluation.samples)),
+        entry("solver", "euler").target(),
+        config.sampling,
+        config.evaluation,
+    )
+    return Trainer(
+        algorithm=config.algorithm,
+        policy=policy,
+        prompts=prompts,
+        rewards=rewards,
+        evaluator=evaluator,
+        sampling=config.sampling,
+        train=config.train,
+        evaluation=config.evaluation,
+        run=config.run,
+        folder=folder,
+        accelerator=accelerator,
+        reporter=reporter,
+        identity=identity(config),
+    )
+
+
+def load_policy(settings: ModelSettings, algorithm: Algorithm, ema: bool, device: torch.device) -> WeightedPolicy:
+    """The model with its trainable weights and the weight sets that the algorithm and the trainer need."""
+    model = load_model(
+        settings.path,
+        call=settings.call,
+        dtype=settings.dtype,
+        device=device,
+        revision=settings.revision,
+        trust_remote_code=settings.trust_remote_code,
+        max_rows=settings.max_rows,
+    )
+    lora = settings.weights == "lora"
+    if lora:
+        add_lora(model, settings.lora_rank, settings.lora_alpha, list(settings.lora_targets) or None)
+    for network in model.networks.values():
+        if not lora:
+            network.requires_grad_(True)
+        if settings.gradient_checkpointing:
+            network.enable_gradient_checkpointing()
+    return WeightedPolicy(model, algorithm.weight_sets | ({"ema"} if ema else set()), lora=lora)
+
+
+def identity(config: RunConfig) -> str:
+    """A hash of everything that decides a run's numbers; how long it runs and what it writes do not."""
+    plain = yaml.safe_load(to_yaml(config))
+    plain.pop("run"), plain["train"].pop("max_steps")
+    plain["seed"] = config.run.seed
+    return hashlib.sha256(yaml.safe_dump(plain).encode()).hexdigest()[:16]
+
+
+def environment() -> dict[str, str]:
+    """Versions, hardware and the git revision of the working directory, if it is one."""
+    git = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
+    return {name: version(name) for name in RECORDED} | {
+        "genrl": genrl.__version__,
+        "python": platform.python_version(),
+        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else platform.processor() or "cpu",
+        "cpu_count": str(os.cpu_count()),
+        "git": git.stdout.strip(),
+    }
+
+
+class _Interrupt:
+    """Ctrl-C and SIGTERM ask the run to save at the next iteration boundary; a second one ends it at once."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        self.before: dict[signal.Signals, Any] = {}
+
+    def __call__(self) -> bool:
+        return self.asked
+
+    def __enter__(self) -> _Interrupt:
+        for kind in (signal.SIGINT, signal.SIGTERM):
+            self.before[kind] = signal.signal(kind, self._ask)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for kind, handler in self.before.items():
+            signal.signal(kind, handler)
+
+    def _ask(self, number: int, frame: object) -> None:
+        self.asked = True
+        for kind, handler in self.before.items():
+            signal.signal(kind, handler)

@@ -1,0 +1,20 @@
+"""The embedded world: drawn scenes with an exact scorer, their prompts, and a small model that draws them.
+
+Importing this package registers the reward and the prompts named "scenes". The model is in ``folder.MODEL_FOLDER``.
+"""
+
+from genrl.scenes.grammar import Scene, all_prompts, parse
+from genrl.scenes.prompts import held_out_prompts, train_prompts
+from genrl.scenes.reward import ScenesReward, scenes_metrics
+from genrl.scenes.source import ScenesPrompts
+
+__all__ = [
+    "Scene",
+    "ScenesPrompts",
+    "ScenesReward",
+    "all_prompts",
+    "held_out_prompts",
+    "parse",
+    "scenes_metrics",
+    "train_prompts",
+]

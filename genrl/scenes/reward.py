@@ -1,0 +1,62 @@
+"""The scenes reward: what the prompt asks for, well rendered; and the strict verdict beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from genrl.registry import register
+from genrl.scenes.scorer import score
+
+
+def _tensor(completions: Tensor | Sequence[Image.Image]) -> Tensor:
+    """Pictures as float ``(N, 3, H, W)`` in [0, 1] on the CPU."""
+    if isinstance(completions, Tensor):
+        return completions.detach().float().cpu()
+    arrays = [np.asarray(picture.convert("RGB"), np.float32) / 255 for picture in completions]
+    return torch.from_numpy(np.stack(arrays)).permute(0, 3, 1, 2)
+
+
+def scenes_metrics(prompts: list[str], images: Tensor | Sequence[Image.Image]) -> dict[str, list[float]]:
+    """``correctness`` and ``quality`` in [0, 1] and ``strict`` (0 or 1) of each picture, against its own prompt.
+
+    images: float tensor ``(N, 3, 32, 32)`` in [0, 1], or N PIL images of that size.
+    """
+    scores = score(prompts, _tensor(images))
+    return {
+        "correctness": scores.correctness.tolist(),
+        "quality": scores.quality.tolist(),
+        "strict": scores.strict.tolist(),
+    }
+
+
+@register("reward", "scenes")
+@dataclass(frozen=True)
+class ScenesReward:
+    """Weighted sum of two exact measurements of a scene picture; with the default weights it lies in [0, 1].
+
+    correctness: weight of showing what the prompt asks for, with partial credit. Higher makes runs care for colours,
+        counts, shapes and places; alone, it leaves pictures as poorly drawn as the base model's.
+    quality: weight of rendering: palette colours, crisp edges, a flat ground. Higher makes runs clean pictures up
+        sooner; alone, it is blind to the prompt.
+    """
+
+    correctness: float = 0.6
+    quality: float = 0.4
+    media: ClassVar[str] = "tensor"
+
+    def __call__(self, prompts: list[str], completions: Tensor | Sequence[Image.Image], **columns: Any) -> list[float]:
+        scores = score(prompts, _tensor(completions))
+        return (self.correctness * scores.correctness + self.quality * scores.quality).tolist()
+
+    def metrics(
+        self, prompts: list[str], completions: Tensor | Sequence[Image.Image], **columns: Any
+    ) -> dict[str, list[float]]:
+        """The two parts of the reward, and ``strict``, which no run is trained on: see :func:`scenes_metrics`."""
+        return scenes_metrics(prompts, completions)

@@ -1,0 +1,61 @@
+"""PNG grids: the same prompts and noise at every evaluation, so that two files can be compared by eye."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
+
+#: Pictures are enlarged to about this many pixels, small ones without smoothing so that every pixel shows.
+TILE = 192
+CAPTION = 30
+GAP = 6
+
+
+def to_uint8(images: Tensor) -> np.ndarray:
+    """(N, 3, H, W) or (N, F, 3, H, W) in [0, 1] -> (N, H, W, 3) uint8; a video shows its middle frame."""
+    if images.ndim == 5:
+        images = images[:, images.shape[1] // 2]
+    return (images.clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
+
+
+def tile(pixels: np.ndarray) -> Image.Image:
+    """One picture (H, W, 3) at the grid's size."""
+    image = Image.fromarray(pixels)
+    scale = TILE / max(image.size)
+    size = (round(image.width * scale), round(image.height * scale))
+    return image.resize(size, Image.Resampling.NEAREST if scale > 2 else Image.Resampling.LANCZOS)
+
+
+def contact_sheet(
+    rows: Sequence[Sequence[Image.Image]], captions: Sequence[Sequence[str]], headers: Sequence[str] = ()
+) -> Image.Image:
+    """Tiles in rows with a caption under each; `headers` name the columns."""
+    columns = max(len(row) for row in rows)
+    tall = max(image.height for row in rows for image in row) + CAPTION + GAP
+    wide = max(image.width for row in rows for image in row) + GAP
+    top = CAPTION if headers else GAP
+    sheet = Image.new("RGB", (columns * wide + GAP, top + len(rows) * tall), "white")
+    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(12)
+    for column, header in enumerate(headers):
+        pen.text((GAP + column * wide, 8), header, fill="black", font=font)
+    for i, (images, texts) in enumerate(zip(rows, captions, strict=True)):
+        for j, (image, text) in enumerate(zip(images, texts, strict=True)):
+            x, y = GAP + j * wide, top + i * tall
+            sheet.paste(image, (x, y))
+            lines = "\n".join(textwrap.wrap(text, 30)[:2])
+            pen.multiline_text((x, y + image.height + 2), lines, fill="black", font=font, spacing=1)
+    return sheet
+
+
+def save_grid(path: Path, images: Tensor, captions: Sequence[str], columns: int = 8) -> None:
+    """Write images (N, 3, H, W) in [0, 1] with their prompts as one PNG."""
+    tiles = [tile(pixels) for pixels in to_uint8(images)]
+    rows = [tiles[i : i + columns] for i in range(0, len(tiles), columns)]
+    texts = [list(captions[i : i + columns]) for i in range(0, len(tiles), columns)]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    contact_sheet(rows, texts).save(path)

@@ -1,0 +1,170 @@
+"""The trainer: explore, score, credit, learn. It never learns an algorithm's name."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor
+
+from genrl import checkpoint
+from genrl.errors import CheckpointError, RewardError
+from genrl.evaluation import Evaluation, Evaluator
+from genrl.metering import Meter, reward_metrics
+from genrl.optimization import Optimization
+from genrl.policy import COUNTED, WeightedPolicy
+from genrl.protocols import Algorithm, PromptSource
+from genrl.randomness import Randomness
+from genrl.rewards import RewardPanel
+from genrl.settings import EvaluationSettings, RunSettings, TrainSettings
+from genrl.types import RolloutGroup, Sampling
+
+
+class Reporter(Protocol):
+    """Who hears of a run's progress."""
+
+    def iteration(self, step: int, row: dict[str, float]) -> None: ...
+
+    def evaluation(self, step: int, evaluation: Evaluation) -> None: ...
+
+    def saved(self, step: int, folder: Path) -> None: ...
+
+
+@dataclass
+class Trainer:
+    """One run. `step` counts completed iterations; everything random is keyed by it."""
+
+    algorithm: Algorithm
+    policy: WeightedPolicy
+    prompts: PromptSource
+    rewards: RewardPanel
+    evaluator: Evaluator
+    sampling: Sampling
+    train: TrainSettings
+    evaluation: EvaluationSettings
+    run: RunSettings
+    folder: Path
+    accelerator: Accelerator
+    reporter: Reporter
+    identity: str = ""
+    step: int = 0
+
+    def __post_init__(self) -> None:
+        self.optimization = Optimization(self.policy.parameters(), self.train, self.accelerator)
+        self.sigmas = self._sigmas()
+
+    def fit(self, stop: Callable[[], bool]) -> None:
+        """Iterate until `train.max_steps`, or until `stop()` says so at an iteration's end; saves in both cases."""
+        if self.step == 0:
+            self.evaluate()
+        while self.step < self.train.max_steps and not stop():
+            try:
+                row = self.iterate(self.step)
+            except RewardError:
+                self.save()  # rewards come before the first update, so the weights still are those of the boundary
+                raise
+            self.step += 1
+            self.reporter.iteration(self.step, row)
+            last = self.step == self.train.max_steps
+            if last or (self.evaluation.every and self.step % self.evaluation.every == 0):
+                self.evaluate()
+            if last or stop() or (self.run.save_steps and self.step % self.run.save_steps == 0):
+                self.save()
+
+    def iterate(self, k: int) -> dict[str, float]:
+        """One round of explore, score, credit, learn."""
+        started, algorithm, policy, rng = time.perf_counter(), self.algorithm, self.policy, self._rng().fold(k)
+        policy.counts.clear()
+        rate, meter = self.optimization.begin(k), Meter()
+        count = self.train.prompts_per_iteration
+        prompts = self.prompts.draw(k * count, count)
+        plan = algorithm.plan(k, self.sigmas, self.sampling, rng)
+        policy.encode([prompt.text for prompt in prompts])
+
+        with torch.no_grad(), self.accelerator.autocast(), policy.using(algorithm.rollout_weights):  # explore
+            groups = algorithm.rollout(policy, prompts, plan, self.sampling, rng)
+
+        scores = self.score(groups)  # (R, N, G)
+
+        advantages = algorithm.advantage(scores, self.rewards.weights, plan)  # credit
+        for group, advantage in zip(groups, advantages, strict=True):
+            group.advantages = advantage.to(policy.device)
+
+        norms = [self.update(units, meter) for units in algorithm.updates(groups, self.train.rows, rng)]  # learn
+
+        measured = reward_metrics(scores, self.rewards.weights, self.rewards.names) | meter.read()
+        measured |= {"grad_norm": sum(norms) / max(1, len(norms)), "learning_rate": rate}
+        measured |= {name: float(policy.counts[name]) for name in COUNTED}
+        return measured | {"step_time": time.perf_counter() - started}
+
+    def score(self, groups: Sequence[RolloutGroup]) -> Tensor:
+        """Decode every member and score it: (R, N, G), float64 on the CPU."""
+        with torch.no_grad():
+            images = self.policy.decode(torch.cat([group.final for group in groups]))
+        prompts = [group.prompt for group in groups for _ in range(group.size)]
+        values = self.rewards.score(prompts, images, {"step": self.step}).values
+        return values.view(len(values), len(groups), -1)
+
+    def update(self, units: list[Any], meter: Meter) -> float:
+        """One optimizer step over the units; returns the gradient norm."""
+        total = sum(unit.weight for unit in units)
+        for unit in units:
+            with self.accelerator.autocast():
+                loss, measured = self.algorithm.loss(self.policy, unit)
+            self.accelerator.backward(loss * (unit.weight / total))
+            meter.add(measured, unit.weight)
+        norm, applied = self.optimization.step()
+        self.policy.counts["optimizer_steps"] += 1
+        meter.add({"skipped_updates": torch.tensor(0.0 if applied else 1.0)}, 1)
+        if applied and self.train.ema_decay:
+            updates = self.optimization.updates
+            self.policy.blend("ema", min((1 + updates) / (10 + updates), self.train.ema_decay))
+        return norm
+
+    def evaluate(self) -> Evaluation:
+        """Score held-out prompts under the averaged weights if there are any, else under the current ones."""
+        with self.accelerator.autocast(), self.policy.using("ema" if self.train.ema_decay else "current"):
+            evaluation = self.evaluator(self.policy, self.rewards)
+        self.reporter.evaluation(self.step, evaluation)
+        return evaluation
+
+    def save(self) -> None:
+        """Write a checkpoint of this iteration boundary."""
+        tensors = {name: dict(self.policy.weight_set(name)) for name in ("current", *self.policy.stored_sets)}
+        tensors["optimizer"] = checkpoint.optimizer_tensors(self.optimization.optimizer)
+        tensors["torch_rng"] = {"state": torch.get_rng_state()}
+        state = {
+            "identity": self.identity,
+            "step": self.step,
+            "updates": self.optimization.updates,
+            "bad_in_a_row": self.optimization.bad_in_a_row,
+        }
+        root = self.folder / "checkpoints"
+        folder = checkpoint.save(root, self.step, checkpoint.Snapshot(tensors, state), self.run.save_total_limit)
+        self.reporter.saved(self.step, folder)
+
+    def restore(self) -> None:
+        """Continue from the newest good checkpoint of the run's folder."""
+        snapshot = checkpoint.load(self.folder / "checkpoints")
+        if snapshot.state["identity"] != self.identity:
+            raise CheckpointError(
+                f"The checkpoint in {self.folder} belongs to another configuration; resume with the run's own config.yaml."
+            )
+        for name in ("current", *self.policy.stored_sets):
+            self.policy.load_weight_set(name, snapshot.tensors[name])
+        checkpoint.load_optimizer_tensors(self.optimization.optimizer, snapshot.tensors["optimizer"])
+        torch.set_rng_state(snapshot.tensors["torch_rng"]["state"])
+        self.step = snapshot.state["step"]
+        self.optimization.updates = snapshot.state["updates"]
+        self.optimization.bad_in_a_row = snapshot.state["bad_in_a_row"]
+
+    def _rng(self) -> Randomness:
+        return Randomness((self.run.seed, "train"))
+
+    def _sigmas(self) -> tuple[float, ...]:
+        return self.policy.model.sigmas(self.sampling.steps)
