@@ -105,7 +105,7 @@ def _stored(x: Tensor, sampling: Sampling) -> Tensor:
 def _noise(like: Tensor, size: int, generators: Sequence[Generator]) -> Tensor:
     shape = (size, *like.shape[1:])
     drawn = torch.cat([torch.randn(shape, generator=generator) for generator in generators])
-    return drawn.to(like.device, non_blocking=True)
+    return drawn.to(like.device, like.dtype, non_blocking=True)
 
 
 def _keep(groups: list[RolloutGroup], t: int, plan: StepPlan, size: int, values: tuple[Any, ...]) -> None:

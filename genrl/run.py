@@ -31,7 +31,7 @@ from genrl.settings import ModelSettings
 from genrl.trainer import Trainer
 
 #: Libraries whose versions are written beside a run.
-RECORDED = ("torch", "diffusers", "transformers", "accelerate", "peft", "datasets", "trl")
+RECORDED = ("torch", "diffusers", "transformers", "accelerate", "peft", "datasets")
 
 
 def start(config: RunConfig, resume: bool = False) -> int:

@@ -47,7 +47,7 @@ def from_spec(kind: str, spec: str | Mapping[str, Any], where: str = "") -> Any:
 
     Raises ConfigError, which says where, for an unknown name or field, a value of the wrong type or a field that is missing.
     """
-    fields = {"name": spec} if isinstance(spec, str) else dict(_mapping(spec, kind, where))
+    fields = {"name": spec} if isinstance(spec, str) else dict(_mapping(spec, where or kind, "a name or "))
     if not isinstance(fields.get("name"), str):
         raise ConfigError(f"{where or f'A {kind}'} needs a name; known: {', '.join(entries(kind))}.")
     found = entry(kind, fields.pop("name"))
@@ -124,7 +124,7 @@ class Slot:
 def _filled(owner: type, changes: Mapping[str, Any], current: Any, where: str) -> dict[str, Any]:
     """The values for the fields of `owner` that `changes` describes."""
     values = {}
-    for name, value in _mapping(changes, owner.__name__, where).items():
+    for name, value in _mapping(changes, where or owner.__name__).items():
         _check_known(owner, name, where)
         annotation, place = field_types(owner)[name], _join(where, name)
         slot = Slot.of(annotation)
@@ -166,9 +166,9 @@ def _check_known(owner: type, name: str, where: str) -> None:
         raise ConfigError(f"There is no setting {_join(where, name)!r}{suggestion(str(name), field_types(owner))}")
 
 
-def _mapping(value: Any, what: str, where: str) -> Mapping[str, Any]:
+def _mapping(value: Any, where: str, instead: str = "") -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
-        raise ConfigError(f"{where or what} must be a name or a mapping of its settings, got {value!r}.")
+        raise ConfigError(f"{where} must be {instead}a mapping of settings, got {value!r}.")
     return value
 
 

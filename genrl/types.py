@@ -65,7 +65,7 @@ class Sampling:
     steps: Count = 8
     group_size: Count = 12
     shift: Positive | None = None
-    store: Literal["float32", "bfloat16", "float16"] = "float32"
+    store: Literal["float64", "float32", "bfloat16", "float16"] = "float32"
 
     @property
     def dtype(self) -> torch.dtype:
@@ -186,7 +186,7 @@ class Paper:
     def bibtex(self) -> str:
         key = self.authors.split(",")[0].split()[-1].lower() + str(self.year)
         return (
-            f"@article{{{key},\n  title = {{{self.title}}},\n  author = {{{self.authors}}},\n"
+            f"@article{{{key},\n  title = {{{self.title}}},\n  author = {{{self.authors.replace(', ', ' and ')}}},\n"
             f"  journal = {{arXiv preprint arXiv:{self.arxiv}}},\n  year = {{{self.year}}}\n}}"
         )
 

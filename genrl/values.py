@@ -31,10 +31,9 @@ def validated(annotation: Any, value: Any, where: str) -> Any:
     Nothing is converted but a whole number to a float, text that spells a number ("1e-5", which YAML 1.1 reads as text), and
     one value to a list of one. Raises ConfigError, naming `where`.
     """
-    if _is_list(annotation) and value is not None and not isinstance(value, list | tuple):
-        value = [value]
+    single = _is_list(annotation) and value is not None and not isinstance(value, list | tuple)
     try:
-        return _validate(annotation, value)
+        return _validate(annotation, [value] if single else value)
     except ValidationError as error:
         number = _spelled_number(annotation, value)
         if number is not None:
@@ -84,7 +83,10 @@ def _sentence(annotation: Any, value: Any, where: str, error: ValidationError) -
     first = error.errors()[0]
     if first["type"] in _BOUNDS:
         words, key = _BOUNDS[first["type"]]
-        return f"{where} must be {words} {first['ctx'][key]:g}, got {value!r}."
+        item = "".join(f".{part}" for part in first["loc"] if isinstance(part, int))
+        return f"{where}{item} must be {words} {first['ctx'][key]:g}, got {first['input']!r}."
+    if first["type"] == "finite_number":
+        return f"{where} must be a finite number, got {value!r}."
     sentence = f"{where} must be {describe(annotation)}, got {value!r}"
     leaves = _leaves(annotation)
     choices = [leaf for leaf in leaves if isinstance(leaf, str)]

@@ -21,7 +21,11 @@ from genrl.solvers import DanceSDE
 from genrl.surrogates import Gaussian
 from genrl.types import Paper
 
-PAPER = Paper("DanceGRPO: Unleashing GRPO on Visual Generation", "Zeyue Xue and others", 2025, "2505.07818")
+PAPER = Paper(
+    "DanceGRPO: Unleashing GRPO on Visual Generation",
+    "Zeyue Xue, Jie Wu, Yu Gao, Fangyuan Kong, Lingting Zhu, Mengzhao Chen, Zhiheng Liu, Wei Liu, Qiushan Guo, Weilin Huang, Ping Luo",
+    2025, "2505.07818",
+)  # fmt: skip
 RUN = {"sampling": {"steps": 16, "group_size": 12, "shift": 3.0}, "train": {"learning_rate": 1e-5, "max_steps": 300}}
 
 

@@ -20,7 +20,11 @@ from genrl.solvers import FlowSDE
 from genrl.surrogates import Gaussian
 from genrl.types import Paper
 
-PAPER = Paper("Flow-GRPO: Training Flow Matching Models via Online RL", "Jie Liu and others", 2025, "2505.05470")
+PAPER = Paper(
+    "Flow-GRPO: Training Flow Matching Models via Online RL",
+    "Jie Liu, Gongye Liu, Jiajun Liang, Yangguang Li, Jiaheng Liu, Xintao Wang, Pengfei Wan, Di Zhang, Wanli Ouyang",
+    2025, "2505.05470",
+)  # fmt: skip
 RUN = {
     "sampling": {"steps": 10, "group_size": 24},
     "train": {"learning_rate": 3e-4, "prompts_per_iteration": 48, "ema_decay": 0.9},

@@ -23,7 +23,11 @@ from genrl.solvers import DPMSolverPP, Euler, FlowSDE, Mixed
 from genrl.surrogates import Gaussian
 from genrl.types import Paper
 
-PAPER = Paper("MixGRPO: Unlocking Flow-based GRPO Efficiency with Mixed ODE-SDE", "Junzhe Li and others", 2025, "2507.21802")
+PAPER = Paper(
+    "MixGRPO: Unlocking Flow-based GRPO Efficiency with Mixed ODE-SDE",
+    "Junzhe Li, Yutao Cui, Tao Huang, Yinping Ma, Chun Fan, Yiming Cheng, Miles Yang, Zhao Zhong, Liefeng Bo",
+    2025, "2507.21802",
+)  # fmt: skip
 RUN = {"sampling": {"steps": 25, "group_size": 12, "shift": 3.0}, "train": {"learning_rate": 1e-5, "max_steps": 300}}
 
 

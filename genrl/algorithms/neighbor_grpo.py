@@ -25,7 +25,11 @@ from genrl.solvers import DPMSolverPP, Euler
 from genrl.surrogates import SoftmaxDistance
 from genrl.types import Paper
 
-PAPER = Paper("Neighbor GRPO: Contrastive ODE Policy Optimization Aligns Flow Models", "Dailan He and others", 2025, "2511.16955")
+PAPER = Paper(
+    "Neighbor GRPO: Contrastive ODE Policy Optimization Aligns Flow Models",
+    "Dailan He, Guanlin Feng, Xingtong Ge, Yazhe Niu, Yi Zhang, Bingqi Ma, Guanglu Song, Yu Liu, Hongsheng Li",
+    2025, "2511.16955",
+)  # fmt: skip
 RUN = {"sampling": {"steps": 8, "group_size": 12, "shift": 3.0}, "train": {"learning_rate": 1e-5, "max_steps": 300}}
 
 

@@ -23,7 +23,7 @@ MIN_TIME = 0.05  # the pipeline divides by max(t, MIN_TIME) when it turns x0 int
 
 
 def build_tokenizer() -> PreTrainedTokenizerFast:
-    """A word-level tokenizer of exactly the grammar's words: lower case, split at white space, unknown words ``<unk>``."""
+    """A word-level tokenizer of the grammar's words: lower case, split at white space, ``<unk>`` for the rest."""
     words = sorted({word for prompt in all_prompts() for word in prompt.split()})
     vocabulary = {word: index for index, word in enumerate(["<pad>", "</s>", "<unk>", *words])}
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))

@@ -95,3 +95,8 @@ def parse(prompt: str) -> Scene:
 def rows(prompts: Sequence[str]) -> np.ndarray:
     """Scene rows, int64 ``(N, 7)``, of N prompts."""
     return np.array([parse(prompt).row for prompt in prompts], np.int64).reshape(len(prompts), 7)
+
+
+def describe(scene_rows: np.ndarray) -> list[str]:
+    """The prompts of N scene rows ``(N, 7)``: the inverse of :func:`rows`."""
+    return [Scene(*map(int, row)).prompt for row in scene_rows]

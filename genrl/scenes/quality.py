@@ -8,8 +8,8 @@ N pictures of S x S pixels, RGB in [0, 1].
 """
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+from torch.nn import functional as F
 
 from genrl.scenes.drawing import GROUND, PALETTE
 
@@ -46,10 +46,11 @@ def _paint_quality(pictures: Tensor, body: Tensor, interior: Tensor) -> Tensor:
     distance = (shared.amin(1, keepdim=True) + pictures.square().sum(1, keepdim=True)).clamp(min=0).sqrt()
     pure = _mean(_fall((distance - 0.04).clamp(min=0), 0.13), interior)
     chroma = _chroma(pictures)
-    step = F.max_pool2d(chroma, 3, 1, 1) + F.max_pool2d(-chroma, 3, 1, 1)
-    rim = _grow(body) - _shrink(body)
-    crisp = _mean((step / 0.40).clamp(max=1), rim)
-    return 0.75 * pure + 0.25 * crisp**2
+    # Across a crisp edge colour goes from nothing to full within three pixels; across a soft one it needs five or more.
+    step = _grow(chroma) - _shrink(chroma)
+    full = F.max_pool2d(chroma, 5, 1, 2).clamp(min=0.05)
+    soft = 1 - _mean(step / full, _grow(body) - _shrink(body))
+    return 0.75 * pure + 0.25 * _fall((soft - 0.20).clamp(min=0), 0.10)
 
 
 def _ground_quality(pictures: Tensor, ground: Tensor) -> Tensor:
@@ -71,7 +72,7 @@ def _ground_quality(pictures: Tensor, ground: Tensor) -> Tensor:
 
 
 def rendering_quality(pictures: Tensor) -> Tensor:
-    """Rendering quality in [0, 1], ``(N,)``, of pictures ``(N, 3, S, S)``; about 1 for clean renderings, 0 for blanks."""
+    """Rendering quality in [0, 1], ``(N,)``, of pictures ``(N, 3, S, S)``; clean ones about 1, blanks 0."""
     # Averaging nine pixels first keeps noise from being taken for colour; opening drops what is smaller than objects.
     coloured = (_chroma(F.avg_pool2d(pictures, 3, 1, 1, count_include_pad=False)) > 0.13).float()
     core = _shrink(coloured)

@@ -38,9 +38,7 @@ def score(prompts: Sequence[str], pictures: Tensor) -> Scores:
     wanted = rows(prompts)
     parts = [_score(wanted[i : i + _CHUNK], pictures[i : i + _CHUNK]) for i in range(0, len(wanted), _CHUNK)]
     empty = Scores(*np.zeros((3, 0)))
-    return Scores(
-        *(np.concatenate([getattr(part, f.name) for part in (empty, *parts)]) for f in fields(Scores))
-    )
+    return Scores(*(np.concatenate([getattr(part, f.name) for part in (empty, *parts)]) for f in fields(Scores)))
 
 
 def _score(wanted: np.ndarray, pictures: Tensor) -> Scores:

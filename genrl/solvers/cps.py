@@ -19,9 +19,9 @@ from genrl.types import Step
 class CPS:
     """std = t sin(a pi / 2) and c = t cos(a pi / 2): noise replaces noise (Wang and Yu, Flow-CPS, arXiv 2509.05952).
 
-    Exact for any number of steps if the data are a single point. It is no discretised SDE: the share of fresh noise does
-    not shrink with the step, so its marginals stay narrower than the ODE's however many steps are taken. The step to 0
-    is deterministic (std == 0.0, mean == x0) even if `stochastic`, so a density must never be asked there.
+    Exact for any number of steps if the data are a single point. It is no discretised SDE: the share of fresh noise
+    does not shrink with the step, so its marginals stay narrower than the ODE's however many steps are taken. The step
+    to 0 is deterministic (std == 0.0, mean == x0) even if `stochastic`, so a density must never be asked there.
 
     noise_level: a, the angle in quarter turns, from 0 (the ODE) to 1 (all predicted noise is replaced). More of it
         explores further and narrows the marginals; less of it makes the members of a group alike.

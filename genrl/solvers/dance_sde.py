@@ -19,12 +19,12 @@ from genrl.types import Step
 class DanceSDE:
     """Euler-Maruyama with std = eta sqrt(s - t) (Xue et al., DanceGRPO, arXiv 2505.07818, the SDE for rectified flows).
 
-    The noise does not fade with sigma: a step to 0 leaves std > 0 on the final state, which is why DanceGRPO decodes the
-    `x0` of its last step instead.
+    The noise does not fade with sigma: a step to 0 leaves std > 0 on the final state, which is why DanceGRPO decodes
+    the `x0` of its last step instead.
 
-    eta: std of the noise in one unit of time. More of it explores further and leaves grainier samples, as the last steps
-        get most of it on a shifted grid; less of it makes the members of a group alike. The authors use 0.3 for images
-        and 0.25 for HunyuanVideo.
+    eta: std of the noise in one unit of time. More of it explores further and leaves grainier samples, as the last
+        steps get most of it on a shifted grid; less of it makes the members of a group alike. The authors use 0.3 for
+        images and 0.25 for HunyuanVideo.
     """
 
     eta: float = 0.3

@@ -37,8 +37,8 @@ def extrapolation(before: float, sigma: float, sigma_next: float) -> float:
 class DPMSolverPP:
     """(t/s) x + (1 - t/s) [x0_k + (x0_k - x0_{k-1}) / (2r)], the midpoint form.
 
-    Lu et al., DPM-Solver++, arXiv 2211.01095, algorithm 2. Deterministic: `stochastic` changes nothing. A step is of order
-    one, which is Euler's, if it has no history, if the step before started at 1, and if it ends at 0.
+    Lu et al., DPM-Solver++, arXiv 2211.01095, algorithm 2. Deterministic: `stochastic` changes nothing. A step is of
+    order one, which is Euler's, if it has no history, if the step before started at 1, and if it ends at 0.
 
     order: 2 follows curved trajectories much better from about 8 steps on; 1 ignores the step before and is Euler.
     """

@@ -23,8 +23,8 @@ def straight_line(x: Tensor, x0: Tensor, sigma: float, sigma_next: float) -> Ten
 class Euler:
     """x + (t - s) v, written (t/s) x + (1 - t/s) x0, which is DDIM's form and lands on x0 exactly at t = 0.
 
-    Liu et al., Rectified Flow, arXiv 2209.03003; Song et al., DDIM, arXiv 2010.02502, eta = 0. Deterministic: `stochastic`
-    changes nothing. First order: the error halves when the steps double.
+    Liu et al., Rectified Flow, arXiv 2209.03003; Song et al., DDIM, arXiv 2010.02502, eta = 0. Deterministic:
+    `stochastic` changes nothing. First order: the error halves when the steps double.
     """
 
     evaluations: ClassVar[int] = 1

@@ -24,8 +24,8 @@ class FlowSDE:
 
     At s = 1, where that is infinite, 1 - s is replaced by 1 - t, so the first std is exactly a whatever the grid. The
     paper's code tests s == 1; here s >= 1 - 1e-6. A grid that starts lower, such as at 0.9997, is beyond the rule: its
-    first step gets several times a. A step to 0 leaves its noise, std > 0, on the final state; plan a deterministic last
-    step for a clean one.
+    first step gets several times a. A step to 0 leaves its noise, std > 0, on the final state; plan a deterministic
+    last step for a clean one.
 
     noise_level: a. More of it explores further, but with few steps the states carry more noise than the network expects
         and samples get grainy; less of it makes the members of a group alike.

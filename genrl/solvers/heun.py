@@ -18,9 +18,9 @@ from genrl.types import Step
 class Heun:
     """x + (t - s) (v(x, s) + v(x_Euler, t)) / 2 (Karras et al., arXiv 2206.00364, algorithm 1).
 
-    Deterministic: `stochastic` changes nothing. Second order: the error quarters when the steps double. The step to 0 is
-    Euler's, as no network is trained at sigma = 0, so T steps ask the network 2T - 1 times. `x0` is the estimate of the
-    first evaluation, the one made at `x`.
+    Deterministic: `stochastic` changes nothing. Second order: the error quarters when the steps double. The step to 0
+        is Euler's, as no network is trained at sigma = 0, so T steps ask the network 2T - 1 times. `x0` is the estimate
+        of the first evaluation, the one made at `x`.
     """
 
     evaluations: ClassVar[int] = 2

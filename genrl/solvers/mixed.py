@@ -29,13 +29,14 @@ class Mixed:
     """`sde` where the plan is stochastic, `ode` before the first such step, `tail` after it.
 
     Li et al., MixGRPO, arXiv 2507.21802; with `tail=dpmpp` and a plan whose steps after the window are fewer it is
-    MixGRPO-Flash. A part that remembers nothing leaves the History of its own step behind, so a multistep part that takes
-    over is second order at once. A plan without noisy steps is solved by `ode` alone.
+    MixGRPO-Flash. A part that remembers nothing leaves the History of its own step behind, so a multistep part that
+    takes over is second order at once. A plan without noisy steps is solved by `ode` alone.
 
     sde: solves the noisy steps, which are the ones that a Gaussian surrogate trains.
-    ode: solves the deterministic steps before the window, and after it if there is no `tail`. A higher order saves steps,
-        but the paper found that before the window it makes training collapse.
-    tail: solves the deterministic steps after the window; None leaves them to `ode`. A higher order allows fewer of them.
+    ode: solves the deterministic steps before the window, and after it if there is no `tail`. A higher order saves
+        steps, but the paper found that before the window it makes training collapse.
+    tail: solves the deterministic steps after the window; None leaves them to `ode`. A higher order allows fewer of
+        them.
     """
 
     sde: Solver = field(default_factory=FlowSDE)

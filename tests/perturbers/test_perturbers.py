@@ -30,7 +30,7 @@ def test_rows_are_standard_normal_with_the_declared_covariance(perturber, covari
 def test_neighbors_are_two_sigma_squared_d_apart(sigma):
     noise = drawn(Neighborhood(sigma)).flatten(1)
     distances = torch.pdist(noise).square()
-    assert torch.allclose(distances, torch.full_like(distances, 2 * sigma**2 * D), rtol=0.015)
+    assert torch.allclose(distances, torch.full_like(distances, 2 * sigma**2 * D), rtol=0.01)
 
 
 def test_marginal_over_many_groups_is_standard_normal():
@@ -50,7 +50,9 @@ def test_the_ends_of_sigma_are_shared_and_independent():
 @pytest.mark.parametrize("shape", [(7,), (3, 4, 4)])
 def test_noise_is_a_pure_function_of_the_generator(perturber, shape):
     noise = drawn(perturber, seed=1, shape=shape)
-    assert noise.shape == (6, *shape) and noise.dtype == torch.float32 and noise.is_contiguous()
+    assert noise.shape == (6, *shape)
+    assert noise.dtype == torch.float32
+    assert noise.is_contiguous()
     assert torch.equal(noise, drawn(perturber, seed=1, shape=shape))
     assert not torch.equal(noise, drawn(perturber, seed=2, shape=shape))
 

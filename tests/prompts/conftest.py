@@ -7,12 +7,13 @@ from genrl import registry
 
 @pytest.fixture(autouse=True)
 def only_prompts(monkeypatch, tmp_path_factory):
-    """Register what this package ships and nothing else; keep the cache of `datasets` out of the home folder."""
+    """Start with an empty registry; keep the cache of `datasets` out of the home folder and its counter off the net."""
     import datasets
 
     monkeypatch.setattr(registry, "_loaded", [True])
     monkeypatch.setattr(registry, "_tables", {})
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path_factory.mktemp("datasets"))
+    monkeypatch.setattr(datasets.config, "HF_UPDATE_DOWNLOAD_COUNTS", False)
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import math
 
 import pytest
@@ -87,14 +88,17 @@ def test_strict_windows_shrink_to_nothing_and_never_reach_the_last_but_one_step(
         [19, 20, 21, 22], [20, 21, 22], [22], [], [0, 1, 2, 3],
     ]  # fmt: skip
     empty = plan(strict, 23)
-    assert empty.trained.shape == (0,) and empty.trained.dtype == torch.int64 and not any(empty.stochastic)
+    assert empty.trained.shape == (0,)
+    assert empty.trained.dtype == torch.int64
+    assert not any(empty.stochastic)
     assert max(max(plan(strict, i).steps, default=0) for i in range(48)) == 22
 
 
 def test_fixed_windows_are_full_and_reach_the_last_but_one_step():
     fixed = SlidingWindow(iterations_per_window=1)
     windows = [plan(fixed, i).steps for i in range(42)]
-    assert all(len(window) == 4 for window in windows) and max(map(max, windows)) == 23
+    assert all(len(window) == 4 for window in windows)
+    assert max(map(max, windows)) == 23
 
 
 @pytest.mark.parametrize(("mode", "largest"), [("fixed", 20), ("strict", 19)])
@@ -121,7 +125,8 @@ def test_flash_counts_calls_as_the_paper_and_ends_at_zero():
     made = [plan(flash, i) for i in range(0, 300, 20)]
     assert [p.steps[0] for p in made] == list(range(15))
     lengths = [p.length for p in made]
-    assert min(lengths) == lengths[0] == 11 and max(lengths) == lengths[-1] == 20
+    assert min(lengths) == lengths[0] == 11
+    assert max(lengths) == lengths[-1] == 20
     assert sum(lengths) / 15 == pytest.approx(15.6, abs=0.05)
     assert all(p.sigmas[-1] == 0.0 for p in made)
     assert {plan(SlidingWindow(stride=0, tail_ratio=0.2), i).length for i in (0, 40, 299)} == {7}
@@ -132,8 +137,9 @@ def test_fixed_tails_fall_evenly_in_unshifted_time_to_exactly_zero(ratio):
     grid = shift_grid(25, 3.0)
     for start in range(21):
         tail = compressed_tail(grid, start + 3, ratio, smallest=2)
-        assert tail[: start + 5] == grid[: start + 5] and tail[-1] == 0.0
-        assert all(a > b for a, b in zip(tail, tail[1:], strict=False))
+        assert tail[: start + 5] == grid[: start + 5]
+        assert tail[-1] == 0.0
+        assert all(a > b for a, b in itertools.pairwise(tail))
         u = torch.tensor([unshifted(sigma, 3.0) for sigma in tail[start + 4 :]], dtype=torch.float64)
         assert torch.allclose(u.diff(), u.diff().mean(), atol=1e-12)
 
@@ -147,9 +153,11 @@ def test_strict_tail_stops_above_zero_and_fixed_does_not():
     at = {"iterations_per_window": 1, "tail_ratio": 0.4}
     strict, fixed = (plan(SlidingWindow(mode=mode, **at), 18) for mode in ("strict", "fixed"))
     assert strict.steps == fixed.steps == [18, 19, 20, 21]
-    assert strict.sigmas == shift_grid(25, 3.0)[:23] and fixed.sigmas == (*shift_grid(25, 3.0)[:23], 0.0)
+    assert strict.sigmas == shift_grid(25, 3.0)[:23]
+    assert fixed.sigmas == (*shift_grid(25, 3.0)[:23], 0.0)
     empty = plan(SlidingWindow(mode="strict", **at), 23)
-    assert empty.steps == [] and empty.sigmas == shift_grid(25, 3.0)
+    assert empty.steps == []
+    assert empty.sigmas == shift_grid(25, 3.0)
 
 
 @pytest.mark.parametrize(

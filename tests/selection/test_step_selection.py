@@ -19,7 +19,9 @@ def plan(selector, steps, size=12, seed=0, iteration=0):
 @pytest.mark.parametrize(("drop_last", "trained"), [(True, [0, 1, 2]), (False, [0, 1, 2, 3])])
 def test_every_trains_all_steps_but_perhaps_the_last(drop_last, trained):
     made = plan(Every(drop_last=drop_last), 4)
-    assert made.steps == trained and made.stochastic == (True,) * 4 and made.sigmas == shift_grid(4, 3.0)
+    assert made.steps == trained
+    assert made.stochastic == (True,) * 4
+    assert made.sigmas == shift_grid(4, 3.0)
     assert plan(Every(stochastic=False), 4).stochastic == (False,) * 4
 
 
@@ -28,14 +30,18 @@ def test_every_trains_all_steps_but_perhaps_the_last(drop_last, trained):
 def test_subset_counts_as_the_papers_do_and_never_takes_the_last_step(steps, count, per_member):
     for seed in range(20):
         trained = plan(RandomSubset(per_member=per_member), steps, seed=seed).trained
-        assert trained.shape == ((12, count) if per_member else (count,)) and trained.dtype == torch.int64
-        assert (trained.diff(dim=-1) > 0).all() and trained.min() >= 0 and trained.max() < steps - 1
+        assert trained.shape == ((12, count) if per_member else (count,))
+        assert trained.dtype == torch.int64
+        assert (trained.diff(dim=-1) > 0).all()
+        assert trained.min() >= 0
+        assert trained.max() < steps - 1
 
 
 def test_subset_draws_every_eligible_step_equally_often():
     trained = plan(RandomSubset(fraction=0.5, per_member=True), 9, size=4000).trained
     share = torch.bincount(trained.flatten(), minlength=9) / 4000
-    assert (share[:8] - 0.5).abs().max() < 5 * (0.25 / 4000) ** 0.5 and share[8] == 0
+    assert (share[:8] - 0.5).abs().max() < 5 * (0.25 / 4000) ** 0.5
+    assert share[8] == 0
 
 
 def test_members_draw_their_own_steps_only_when_asked():
@@ -65,7 +71,9 @@ def test_subset_is_a_pure_function_of_the_generator(selector):
 def test_random_anchors_are_distinct_and_ascending(count):
     for seed in range(20):
         anchors = RandomAnchors(count)(12, generator(seed))
-        assert anchors.shape == (count,) and (anchors.diff() > 0).all() and 0 <= anchors.min() <= anchors.max() < 12
+        assert anchors.shape == (count,)
+        assert (anchors.diff() > 0).all()
+        assert 0 <= anchors.min() <= anchors.max() < 12
 
 
 def test_every_member_is_an_anchor():

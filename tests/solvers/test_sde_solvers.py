@@ -55,7 +55,7 @@ def test_without_noise_every_sde_is_euler_bit_for_bit(kind: type, s: float, t: f
 def test_first_flow_step_has_std_exactly_a(steps: int, shift: float) -> None:
     sigmas = shift_grid(steps, shift)
     assert FlowSDE(0.7).step(curved, X, sigmas[0], sigmas[1], None, True).std == 0.7
-    assert FlowSDE(0.7).std(1.0 - 1e-7, sigmas[1]) == pytest.approx(0.7, rel=1e-5)
+    assert FlowSDE(0.7).std(1.0 - 1e-7, sigmas[1]) == pytest.approx(0.7, rel=1e-4)  # 1 after float32
 
 
 def test_published_noise_levels() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from diffusers import DPMSolverMultistepScheduler, FlowMatchEulerDiscreteScheduler
@@ -13,7 +15,7 @@ from tests.solvers.toy import curved
 GRID = shift_grid(8, 3.0)
 
 
-def assert_same_path(scheduler, solver: Euler | DPMSolverPP, grid: tuple[float, ...], atol: float) -> None:  # type: ignore[no-untyped-def]
+def assert_same_path(scheduler: Any, solver: Euler | DPMSolverPP, grid: tuple[float, ...], atol: float) -> None:
     """Both from the same noise, each on its own states."""
     x = torch.randn(4, 3, 8, 8, generator=torch.Generator().manual_seed(0))
     y, carry = x, None
@@ -25,7 +27,7 @@ def assert_same_path(scheduler, solver: Euler | DPMSolverPP, grid: tuple[float, 
 
 
 def test_euler_is_flow_match_euler() -> None:
-    scheduler = FlowMatchEulerDiscreteScheduler()
+    scheduler: Any = FlowMatchEulerDiscreteScheduler()
     scheduler.set_timesteps(sigmas=list(GRID[:-1]))
     assert scheduler.sigmas.tolist() == pytest.approx(GRID, abs=1e-6)
     assert_same_path(scheduler, Euler(), GRID, atol=5e-6)
@@ -36,7 +38,7 @@ def test_euler_is_flow_match_euler() -> None:
 def test_dpmpp_is_dpm_solver_multistep(order: int, steps: int) -> None:
     """Its grid cannot be passed in, so it is written over: its own starts below 1 and truncates its times."""
     grid = shift_grid(steps, 3.0)
-    scheduler = DPMSolverMultistepScheduler(
+    scheduler: Any = DPMSolverMultistepScheduler(
         solver_order=order, prediction_type="flow_prediction", use_flow_sigmas=True, solver_type="midpoint"
     )
     scheduler.set_timesteps(steps)
@@ -47,7 +49,7 @@ def test_dpmpp_is_dpm_solver_multistep(order: int, steps: int) -> None:
 
 def test_dpmpp_is_dpm_solver_multistep_on_its_own_grid() -> None:
     """A grid that starts below 1 has a usable history from the first step on."""
-    scheduler = DPMSolverMultistepScheduler(
+    scheduler: Any = DPMSolverMultistepScheduler(
         solver_order=2, prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=3.0
     )
     scheduler.set_timesteps(10)

@@ -55,7 +55,8 @@ def test_equals_the_printed_log_softmax_difference(case, tau, reference):
     y, tau_B = group.kept[1].next_state, temperatures(tau, group.kept[1].next_state, members)
     z_old = y[members] if reference == "stored" else old.mean
     actual, metrics = log_ratio(SoftmaxDistance(tau, reference), case)
-    assert actual.shape == (2, G) and actual.dtype == torch.float64
+    assert actual.shape == (2, G)
+    assert actual.dtype == torch.float64
     assert torch.allclose(actual, log_pi(y, step.mean, tau_B) - log_pi(y, z_old, tau_B), atol=1e-10)
     pi_old = log_pi(y, z_old, tau_B).exp()
     assert torch.allclose((pi_old * actual.exp()).sum(1), torch.ones(2, dtype=torch.float64), atol=1e-12)
@@ -116,14 +117,16 @@ def test_train_solver_reference_is_on_policy_after_any_rollout_solver(make_group
     for y in (dpm, euler):
         group = make_group(y)
         values, metrics = SoftmaxDistance(tau, "train-solver").log_ratio(ode(euler), ode(euler), group, everyone, 1)
-        assert values.abs().max() < 1e-14 and metrics["anchor_drift"] == 0.0
+        assert values.abs().max() < 1e-14
+        assert metrics["anchor_drift"] == 0.0
     stored = SoftmaxDistance(tau, "stored")
     assert stored.log_ratio(ode(euler), ode(euler), make_group(euler), everyone, 1)[0].abs().max() < 1e-14
     values, _ = stored.log_ratio(ode(euler), ode(euler), make_group(dpm), everyone, 1)
     lam = [math.log((1 - u) / u) for u in (0.95, 0.9, 0.6)]
     delta = (1 - 0.6 / 0.9) * (0.1 * x0_before) * (lam[2] - lam[1]) / (lam[1] - lam[0]) / 2
     a = 2 / temperatures(tau, dpm, everyone)[:, None] * ((dpm[None] - dpm[:, None]) * delta[:, None]).sum(-1)
-    assert torch.allclose(values - values.diagonal()[:, None], a, atol=1e-10) and a.abs().max() > 1e-3
+    assert torch.allclose(values - values.diagonal()[:, None], a, atol=1e-10)
+    assert a.abs().max() > 1e-3
 
 
 @pytest.mark.parametrize("reference", REFERENCES)
@@ -137,7 +140,8 @@ def test_finite_at_production_size(make_group, tau, reference):
     surrogate = SoftmaxDistance(tau, reference)
     values, metrics = surrogate.log_ratio(ode(z), ode(y[members]), make_group(y), members, 1)
     values.sum().backward()
-    assert values.isfinite().all() and z.grad.isfinite().all()
+    assert values.isfinite().all()
+    assert z.grad.isfinite().all()
     assert all(metric.isfinite() and metric.ndim == 0 for metric in metrics.values())
     if tau == "adaptive":
         assert metrics["pi_old_anchor"] == pytest.approx(0.5, abs=0.02)
@@ -158,7 +162,8 @@ def test_an_anchor_moves_towards_the_only_good_candidate_unless_it_is_that_one(m
     (advantage * values.exp()).sum().backward()
     before, after = ((point - y[best]).norm(dim=1) for point in (y, y + rate * z.grad))
     others = members != best
-    assert (after < before)[others].all() and after[best] > before[best]
+    assert (after < before)[others].all()
+    assert after[best] > before[best]
 
 
 @pytest.mark.parametrize("tau", TAUS)
@@ -181,7 +186,8 @@ def test_identical_candidates_give_no_gradient(make_group, tau, reference):
     values, metrics = surrogate.log_ratio(ode(z), ode(y[members]), make_group(y), members, 1)
     (values.exp() * normal(2, G)).sum().backward()
     # A uniform softmax of G equal numbers sums to 1 up to rounding.
-    assert values.abs().max() < 1e-15 and torch.equal(z.grad, torch.zeros(2, D))
+    assert values.abs().max() < 1e-15
+    assert torch.equal(z.grad, torch.zeros(2, D))
     assert metrics["pi_old_anchor"] == pytest.approx(1 / G)
 
 
@@ -206,11 +212,11 @@ def test_candidates_are_the_whole_group(make_group):
     surrogate = SoftmaxDistance()
     assert surrogate.candidates(make_group(normal(3, D)), torch.tensor([0, 2])).tolist() == [[0, 1, 2]] * 2
     per_member = make_group(normal(3, D), trained=torch.tensor([[1], [1], [0]]))
-    with pytest.raises(ConfigError, match="set steps.per_member=false"):
+    with pytest.raises(ConfigError, match=r"set steps.per_member=false"):
         surrogate.candidates(per_member, torch.tensor([0]))
 
 
 @pytest.mark.parametrize("tau", [0.0, -1.0, float("inf"), float("nan")])
 def test_a_temperature_that_is_not_positive_is_refused(tau):
-    with pytest.raises(ConfigError, match="surrogate.tau must be a positive number"):
+    with pytest.raises(ConfigError, match=r"surrogate.tau must be a positive number"):
         SoftmaxDistance(tau)

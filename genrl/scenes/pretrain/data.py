@@ -1,4 +1,4 @@
-"""Training batches, drawn on the fly: a pure function of (seed, step), so a resumed run sees what it would have seen."""
+"""Training batches, drawn on the fly: a pure function of (seed, step), so a resumed run sees the same ones."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from genrl.scenes.drawing import broad_quality, draw
-from genrl.scenes.grammar import Scene, rows
+from genrl.scenes.grammar import describe, rows
 from genrl.scenes.prompts import sample_rows, train_prompts
 
 EMPTY_SHARE = 0.05  # share of pictures shown without their prompt, so that classifier-free guidance stays possible
@@ -36,7 +36,7 @@ def make_batch(seed: int, step: int, size: int) -> Batch:
     scenes = sample_rows(rows(train_prompts()), size, rng)
     pictures = draw(scenes, broad_quality(size, rng), rng)
     empty = rng.random(size) < EMPTY_SHARE
-    prompts = ["" if drop else Scene(*map(int, scene)).prompt for scene, drop in zip(scenes, empty, strict=True)]
+    prompts = ["" if drop else prompt for prompt, drop in zip(describe(scenes), empty, strict=True)]
     return Batch(
         prompts=prompts,
         x0=torch.from_numpy(pictures) * 2 - 1,

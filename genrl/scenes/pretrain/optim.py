@@ -31,9 +31,7 @@ def build_optimizers(transformer: nn.Module, text_encoder: nn.Module) -> list[to
         {"params": [p for p in others if p.ndim > 1], "weight_decay": 0.01},
         {"params": [p for p in others if p.ndim <= 1], "weight_decay": 0.0},
     ]
-    muon = torch.optim.Muon(
-        matrices, lr=MATRIX_RATE, weight_decay=0.01, momentum=0.95, adjust_lr_fn="match_rms_adamw"
-    )
+    muon = torch.optim.Muon(matrices, lr=MATRIX_RATE, weight_decay=0.01, momentum=0.95, adjust_lr_fn="match_rms_adamw")
     optimizers = [muon, torch.optim.AdamW(groups, lr=OTHER_RATE, betas=(0.9, 0.98))]
     for optimizer in optimizers:
         for group in optimizer.param_groups:

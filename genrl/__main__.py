@@ -1,0 +1,5 @@
+"""`python -m genrl` is `genrl`."""
+
+from genrl.cli.app import main
+
+main()
