@@ -1,4 +1,4 @@
-"""Annotations that say which numbers a setting may be. A component can use them too; `values.validated` enforces them."""
+"""Annotations that say which numbers a setting may be; `values.validated` enforces them, in any component."""
 
 from __future__ import annotations
 

@@ -120,6 +120,8 @@ class Regularizer(Protocol):
     """
 
     needs_reference: ClassVar[bool]
+    #: Whether it only means something on a noisy step, because it divides by the step's variance.
+    stochastic: ClassVar[bool]
 
     def __call__(
         self, step: Step, reference: Step | None, sigma: float, sigma_next: float, log_ratio: Tensor

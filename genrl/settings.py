@@ -1,4 +1,4 @@
-"""The settings of a run beside its algorithm. Names follow TRL's and transformers' trainers where the meaning is the same."""
+"""The settings of a run beside its algorithm. Names are those of TRL's and transformers' trainers where alike."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from typing import Any, Literal
 
 from genrl.bounds import BelowOne, Count, Finite, Natural, NonNegative, Positive
 
+
 @dataclass(frozen=True)
 class ModelSettings:
     """What is trained.
 
     path: "scenes" (the embedded model), a local diffusers folder or a hub id.
-    weights: "lora" trains adapters of `lora_rank` and `lora_alpha` on a frozen base (the choice for big models); "full" trains
-        every weight. A higher rank can change more and costs more memory.
+    weights: "lora" trains adapters of `lora_rank` and `lora_alpha` on a frozen base (the choice for big models); "full"
+        trains every weight. A higher rank can change more and costs more memory.
     lora_targets: names of the linear layers that get adapters; empty takes them from the model itself.
     call: arguments passed on to the pipeline, such as height, width, num_frames, guidance_scale, negative_prompt.
     gradient_checkpointing: recomputes activations in the backward pass; less memory, about a third more time to learn.
@@ -52,8 +53,8 @@ class RewardSettings:
 class PromptSettings:
     """Where prompts come from.
 
-    source: a registered name, a file (txt, jsonl, csv, parquet), a directory or a hub id; empty is scenes' own prompts for the
-        model scenes, and an error for any other. `column` defaults to prompt, else text.
+    source: a registered name, a file (txt, jsonl, csv, parquet), a directory or a hub id; empty is scenes' own prompts
+        for the model scenes, and an error for any other. `column` defaults to prompt, else text.
     heldout: a second source for held-out prompts, or empty: the source's own held-out split if it has one, else
         `heldout_count` distinct texts are set aside.
     """
@@ -73,10 +74,13 @@ class TrainSettings:
     """The optimizer and its schedule.
 
     max_steps: iterations of explore, score, credit, learn.
-    prompts_per_iteration: groups sampled in an iteration, over all processes; more give a steadier gradient at proportional cost.
-    rows: the largest batch of one forward-backward; lower it when learning runs out of memory, the result stays the same.
+    prompts_per_iteration: groups sampled in an iteration, over all processes; more give a steadier gradient at
+        proportional cost.
+    rows: the largest batch of one forward-backward; lower it when learning runs out of memory, the result stays the
+        same.
     max_grad_norm: gradients are scaled down to this norm; 0 switches clipping off.
-    ema_decay: 0 keeps no average; otherwise evaluation and the exported model use the exponential average of the weights.
+    ema_decay: 0 keeps no average; otherwise evaluation and the exported model use the exponential average of the
+        weights.
     max_bad_updates: stop after so many non-finite updates in a row (each one is skipped and counted).
     """
 
@@ -96,7 +100,7 @@ class TrainSettings:
 
 @dataclass(frozen=True)
 class EvaluationSettings:
-    """Held-out evaluation: the same prompts and the same noise every time, at step 0, every `every` steps and at the end.
+    """Held-out evaluation: the same prompts and the same noise, at step 0, every `every` steps and at the end.
 
     samples: pictures in all, spread evenly over the held-out prompts; more narrow the confidence interval.
     steps: Euler steps; 0 takes sampling.steps. grid: pictures shown in the PNG grid.
@@ -113,13 +117,15 @@ class EvaluationSettings:
 class RunSettings:
     """Where the run lives and what it uses.
 
-    save_steps: iterations between checkpoints (0: only at the end and on Ctrl-C); save_total_limit: newest checkpoints kept.
-    threads: CPU threads for torch; 0 keeps torch's choice. report_to: trackers beside the files that are always written.
+    save_steps: iterations between checkpoints (0: only at the end and on Ctrl-C).
+    save_total_limit: newest checkpoints kept.
+    threads: CPU threads for torch; 0 keeps torch's choice.
+    report_to: trackers beside the files that are always written.
     """
 
     output: str = ""
     seed: Natural = 0
-    device: str = "auto"
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     threads: Natural = 0
     save_steps: Natural = 10
     save_total_limit: Count = 2

@@ -1,7 +1,7 @@
-"""Components to plain data and back. A component is its own configuration, so this is all the configuration code there is.
+"""Components to plain data and back: a component is its own configuration.
 
-A field that is annotated with a protocol (`solver: Solver`, `Solver | None`, `tuple[Regularizer, ...]`) is filled by the name
-of a registered component, or by a mapping of its fields; every other field by a plain value.
+A field that is annotated with a protocol (`solver: Solver`, `Solver | None`, `tuple[Regularizer, ...]`) is filled by
+the name of a registered component, or by a mapping of its fields; every other field by a plain value.
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ def to_spec(value: Any) -> Any:
     """
     if is_component(value):
         head = {"name": component_name(value)} if "kind" in vars(type(value)) else {}
-        return head | {field.name: to_spec(getattr(value, field.name)) for field in dataclasses.fields(value) if field.init}
+        return head | {
+            field.name: to_spec(getattr(value, field.name)) for field in dataclasses.fields(value) if field.init
+        }
     if isinstance(value, Mapping):
         return {str(key): to_spec(part) for key, part in value.items()}
     if isinstance(value, list | tuple):
@@ -45,7 +47,7 @@ def from_spec(kind: str, spec: str | Mapping[str, Any], where: str = "") -> Any:
 
     A name may belong to a recipe, a function that returns a component; the fields then change what it returns.
 
-    Raises ConfigError, which says where, for an unknown name or field, a value of the wrong type or a field that is missing.
+    Raises ConfigError, which says where, for an unknown name or field, a wrong type or a field that is missing.
     """
     fields = {"name": spec} if isinstance(spec, str) else dict(_mapping(spec, where or kind, "a name or "))
     if not isinstance(fields.get("name"), str):
@@ -56,15 +58,17 @@ def from_spec(kind: str, spec: str | Mapping[str, Any], where: str = "") -> Any:
     values = _filled(found.target, fields, None, where or found.name)
     missing = [f.name for f in dataclasses.fields(found.target) if _required(f) and f.name not in values]
     if missing:
-        raise ConfigError(f"{_join(where or found.name, missing[0])} must be given: {found.name} has no default for it.")
+        raise ConfigError(
+            f"{_join(where or found.name, missing[0])} must be given: {found.name} has no default for it."
+        )
     return found.target(**values)
 
 
 def merge(component: T, changes: Mapping[str, Any], where: str = "") -> T:
     """The component with some of its fields changed.
 
-    A component field is replaced by a bare name and by a mapping with another name; a mapping without a name, or with the name
-    it already has, changes that component's own fields.
+    A component field is replaced by a bare name and by a mapping with another name; a mapping without a name, or with
+    the name it already has, changes that component's own fields.
     """
     return dataclasses.replace(component, **_filled(type(component), changes, component, where))  # type: ignore[type-var]
 

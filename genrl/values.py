@@ -28,8 +28,8 @@ _BOUNDS = {
 def validated(annotation: Any, value: Any, where: str) -> Any:
     """`value` as `annotation` wants it: a number for a number, text for text, lists become tuples where tuples belong.
 
-    Nothing is converted but a whole number to a float, text that spells a number ("1e-5", which YAML 1.1 reads as text), and
-    one value to a list of one. Raises ConfigError, naming `where`.
+    Nothing is converted but a whole number to a float, text that spells a number ("1e-5", which YAML 1.1 reads as text)
+    and one value to a list of one. Raises ConfigError, naming `where`.
     """
     single = _is_list(annotation) and value is not None and not isinstance(value, list | tuple)
     try:
@@ -63,7 +63,7 @@ def field_types(owner: type) -> dict[str, Any]:
 
 
 def _validate(annotation: Any, value: Any) -> Any:
-    # Through JSON, because plain data has JSON's types: strict mode then takes a list for a tuple, yet no text for a number.
+    # Through JSON, whose types plain data has: strict mode then takes a list for a tuple, yet no text for a number.
     adapter: TypeAdapter[Any] = TypeAdapter(annotation, config=ConfigDict(arbitrary_types_allowed=True))
     return adapter.validate_json(to_json(value, inf_nan_mode="constants"), strict=True)
 

@@ -34,7 +34,7 @@ class QuasiNorm:
     combine: Combine = "normalize-then-sum"
 
     def __post_init__(self) -> None:
-        if self.p <= 0.0:
+        if not self.p > 0.0:
             raise ConfigError(f"advantage.p must be greater than 0, got {self.p}.")
 
     def __call__(self, rewards: Tensor, weights: Tensor, plan: StepPlan) -> Tensor:

@@ -35,7 +35,7 @@ class ZScore:
     combine: Combine = "sum-then-normalize"
 
     def __post_init__(self) -> None:
-        if self.epsilon < 0.0:
+        if not self.epsilon >= 0.0:
             raise ConfigError(f"advantage.epsilon must not be negative, got {self.epsilon}.")
 
     def __call__(self, rewards: Tensor, weights: Tensor, plan: StepPlan) -> Tensor:

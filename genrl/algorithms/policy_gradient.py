@@ -61,11 +61,34 @@ class PolicyGradient:
 
     def check(self, sampling: Sampling) -> None:
         """Refuse what cannot work, in sentences, by planning the first iteration on a grid of the right length."""
+        rng = Randomness(("check",))
+        self._check_alone(sampling)
+        grid = tuple(1.0 - k / sampling.steps for k in range(sampling.steps + 1))
+        plan = self.plan(0, grid, sampling, rng)
+        self.anchors(sampling.group_size, rng.generator())
+        surrogate = component_name(self.surrogate)
+        if self.surrogate.stochastic and not all(plan.stochastic[t] for t in plan.steps):
+            raise ConfigError(f"{surrogate} cannot score a deterministic step; set steps.stochastic=true.")
+        if not self.surrogate.stochastic and self.solver.noisy and any(plan.stochastic):
+            raise ConfigError(f"{surrogate} is a policy over ODE trajectories; set steps.stochastic=false.")
+        if self.surrogate.smallest_group > 1 and plan.trained.ndim == 2:
+            raise ConfigError(f"{surrogate} compares members at the same step; set steps.per_member=false.")
+        for regularizer in self.regularizers:
+            if regularizer.stochastic and not all(plan.stochastic[t] for t in plan.steps):
+                raise ConfigError(
+                    f"{component_name(regularizer)} divides by the noise of a step and these steps have none; "
+                    "use regularizers=[kl-velocity]."
+                )
+
+    def _check_alone(self, sampling: Sampling) -> None:
+        """What can be said without a plan."""
         surrogate = component_name(self.surrogate)
         if sampling.group_size < self.surrogate.smallest_group:
             raise ConfigError(
                 f"{surrogate} needs sampling.group_size >= {self.surrogate.smallest_group}, got {sampling.group_size}."
             )
+        if sampling.group_size < 2:
+            raise ConfigError("A group of 1 has nobody to be better than; set sampling.group_size to 2 or more.")
         if self.replayed.evaluations != 1:
             raise ConfigError(
                 f"{component_name(self.replayed)} asks the network {self.replayed.evaluations} times a step and cannot be "
@@ -73,21 +96,10 @@ class PolicyGradient:
             )
         if isinstance(self.update_every, int) and self.update_every < 1:
             raise ConfigError(f"update_every must be 'rollout', 'anchor' or a number >= 1, got {self.update_every}.")
-        grid = tuple(1.0 - k / sampling.steps for k in range(sampling.steps + 1))
-        plan = self.plan(0, grid, sampling, Randomness(("check",)))
-        self.anchors(sampling.group_size, Randomness(("check",)).generator())
         if self.surrogate.stochastic and not self.solver.noisy:
             raise ConfigError(
                 f"{surrogate} scores noise, but {component_name(self.solver)} is an ODE solver; "
                 "choose an SDE solver such as flow-sde, or surrogate=softmax-distance."
-            )
-        if self.surrogate.stochastic and not all(plan.stochastic[t] for t in plan.steps):
-            raise ConfigError(f"{surrogate} cannot score a deterministic step; set steps.stochastic=true.")
-        if not self.surrogate.stochastic and self.solver.noisy and any(plan.stochastic):
-            raise ConfigError(f"{surrogate} is a policy over ODE trajectories; set steps.stochastic=false.")
-        if not plan.steps:
-            raise ConfigError(
-                f"{component_name(self.steps)} trains no step of {sampling.steps}; raise sampling.steps or the fraction."
             )
 
     def plan(self, iteration: int, sigmas: tuple[float, ...], sampling: Sampling, rng: Randomness) -> StepPlan:
@@ -114,9 +126,10 @@ class PolicyGradient:
     def updates(self, groups: Sequence[RolloutGroup], rows: int, rng: Randomness) -> Iterator[list[Unit]]:
         """One list of units for each optimizer step; anchors are drawn once a rollout."""
         anchors = [self.anchors(group.size, rng.generator("anchors", group.prompt.index)) for group in groups]
-        share = {"rollout": len(anchors[0]), "anchor": 1}.get(str(self.update_every), self.update_every)
-        for start in range(0, len(anchors[0]), int(share)):
-            chosen = [members[start : start + int(share)] for members in anchors]
+        count = len(anchors[0])
+        share = {"rollout": count, "anchor": 1}[self.update_every] if isinstance(self.update_every, str) else self.update_every
+        for start in range(0, count, share):
+            chosen = [members[start : start + share] for members in anchors]
             yield [unit for t in groups[0].plan.steps for unit in _units(groups, chosen, t, rows)]
 
     def loss(self, policy: Policy, unit: Unit) -> tuple[Tensor, Metrics]:

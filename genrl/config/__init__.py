@@ -1,7 +1,19 @@
 """Configuration: a few words in, a checked RunConfig out."""
 
+from genrl.config.checks import check
+from genrl.config.resolve import DEFAULT_ALGORITHM, resolve
+from genrl.config.resume import resumed
 from genrl.config.rewards import parse_reward
 from genrl.config.run_config import SECTIONS, RunConfig, to_plain, to_yaml
-from genrl.config.resolve import DEFAULT_ALGORITHM, resolve
 
-__all__ = ["DEFAULT_ALGORITHM", "SECTIONS", "RunConfig", "parse_reward", "resolve", "to_plain", "to_yaml"]
+__all__ = [
+    "DEFAULT_ALGORITHM",
+    "SECTIONS",
+    "RunConfig",
+    "check",
+    "parse_reward",
+    "resolve",
+    "resumed",
+    "to_plain",
+    "to_yaml",
+]

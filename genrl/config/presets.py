@@ -21,7 +21,7 @@ def preset_names() -> list[str]:
     return sorted(path.stem for path in FOLDER.glob("*.yaml"))
 
 
-def preset(name: str, algorithm: str) -> list[Mapping[str, Any]]:
+def load_preset(name: str, algorithm: str) -> list[Mapping[str, Any]]:
     """The parts of a preset that apply to an algorithm, the more special one last."""
     if name == NO_PRESET:
         return []

@@ -24,7 +24,7 @@ _PLAIN = {
 
 
 class Loader(yaml.SafeLoader):
-    yaml_implicit_resolvers: dict[str, Any] = {}
+    """A SafeLoader that knows no plain values but those of `_PLAIN`."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         """A mapping whose keys are all different."""
@@ -40,6 +40,7 @@ class Dumper(yaml.SafeDumper):
     """Quotes what either version of YAML would take for something else than text."""
 
 
+Loader.yaml_implicit_resolvers = {}
 for _tag, (_pattern, _first) in _PLAIN.items():
     Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(_pattern), list(_first))
     Dumper.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(_pattern), list(_first))
@@ -48,7 +49,7 @@ for _tag, (_pattern, _first) in _PLAIN.items():
 def parse(text: str, origin: str) -> Any:
     """Plain data of a YAML text; ConfigError, which names `origin`, if it is none."""
     try:
-        return yaml.load(text, Loader)  # noqa: S506 (a SafeLoader)
+        return yaml.load(text, Loader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f", line {mark.line + 1}" if mark is not None else ""
@@ -62,7 +63,9 @@ def read_mapping(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise ConfigError(f"There is no configuration file {str(path)!r}; check the path (here: {Path.cwd()}).") from None
+        raise ConfigError(
+            f"There is no configuration file {str(path)!r}; check the path (here: {Path.cwd()})."
+        ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"The configuration file {str(path)!r} cannot be read ({error}).") from error
     data = parse(text, str(path))

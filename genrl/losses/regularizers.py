@@ -25,6 +25,11 @@ from genrl.registry import register
 from genrl.types import Step
 
 
+def _check(beta: float) -> None:
+    if not beta >= 0.0:
+        raise ConfigError(f"The beta of a regularizer must not be negative, got {beta}; 0 switches it off.")
+
+
 def _reference(reference: Step | None) -> Step:
     assert reference is not None, "a regularizer with needs_reference is given the reference step"
     return reference
@@ -51,7 +56,11 @@ class KLVelocity:
     """
 
     needs_reference: ClassVar[bool] = True
+    stochastic: ClassVar[bool] = False
     beta: float = 1e-4
+
+    def __post_init__(self) -> None:
+        _check(self.beta)
 
     def __call__(
         self, step: Step, reference: Step | None, sigma: float, sigma_next: float, log_ratio: Tensor
@@ -70,7 +79,11 @@ class KLMean:
     """
 
     needs_reference: ClassVar[bool] = True
+    stochastic: ClassVar[bool] = True
     beta: float = 0.004
+
+    def __post_init__(self) -> None:
+        _check(self.beta)
 
     def __call__(
         self, step: Step, reference: Step | None, sigma: float, sigma_next: float, log_ratio: Tensor
@@ -92,7 +105,11 @@ class KLFlowGRPO:
     """
 
     needs_reference: ClassVar[bool] = True
+    stochastic: ClassVar[bool] = True
     beta: float = 0.04
+
+    def __post_init__(self) -> None:
+        _check(self.beta)
 
     def __call__(
         self, step: Step, reference: Step | None, sigma: float, sigma_next: float, log_ratio: Tensor
@@ -111,7 +128,11 @@ class KLOld:
     """
 
     needs_reference: ClassVar[bool] = False
+    stochastic: ClassVar[bool] = False
     beta: float = 0.01
+
+    def __post_init__(self) -> None:
+        _check(self.beta)
 
     def __call__(
         self, step: Step, reference: Step | None, sigma: float, sigma_next: float, log_ratio: Tensor

@@ -16,11 +16,10 @@ from typing import Any
 from genrl.errors import ConfigError, RewardError
 from genrl.registry import entry, suggestion
 from genrl.rewards.term import RewardTerm
+from genrl.values import field_types, validated
 
 
-def resolve_reward(
-    text: str, *, weight: float | None = None, options: Mapping[str, Any] | None = None
-) -> RewardTerm:
+def resolve_reward(text: str, *, weight: float | None = None, options: Mapping[str, Any] | None = None) -> RewardTerm:
     """The reward that `text` names, constructed with `options` (default: none), and its weight (default: 1).
 
     text: `name` of a registered reward, `module:function` (modules of the working directory too) or
@@ -62,11 +61,19 @@ def _construct(found: Any, options: Mapping[str, Any] | None, name: str) -> Any:
             raise ConfigError(f"Reward {name!r} is a plain function, so it takes no options; give it defaults instead.")
         return found
     if dataclasses.is_dataclass(found):
-        known = [f.name for f in dataclasses.fields(found) if f.init]
-        for option in options:
-            if option not in known:
-                raise ConfigError(f"Reward {name!r} has no option {option!r}{suggestion(option, known)}")
-    return found(**options)
+        options = _checked(found, options, name)
+    try:
+        return found(**options)
+    except TypeError as error:
+        raise ConfigError(f"Reward {name!r} cannot be constructed ({error}); give or mend its options.") from error
+
+
+def _checked(cls: Any, options: Mapping[str, Any], name: str) -> dict[str, Any]:
+    types = field_types(cls)
+    for option in options:
+        if option not in types:
+            raise ConfigError(f"Reward {name!r} has no option {option!r}{suggestion(option, types)}")
+    return {option: validated(types[option], value, f"rewards.{name}.{option}") for option, value in options.items()}
 
 
 def _load_module(name: str) -> ModuleType:
@@ -94,7 +101,8 @@ def _load_file(place: str) -> ModuleType:
     if name in sys.modules:
         return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None and spec.loader is not None, "a .py file always has a loader"
+    assert spec is not None, "a .py file always has a spec"
+    assert spec.loader is not None, "and its spec a loader"
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses and pickle look modules up by name
     try:

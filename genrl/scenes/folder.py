@@ -6,6 +6,7 @@ transformer predicts the clean picture, which the pipeline turns into a velocity
 """
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from diffusers import FlowMatchEulerDiscreteScheduler, PRXPixelPipeline, PRXTransformer2DModel
@@ -16,6 +17,7 @@ from transformers import PreTrainedTokenizerFast, T5Config, T5EncoderModel
 from genrl.scenes.grammar import all_prompts
 from genrl.scenes.placement import SIZE
 
+Pipeline = Any  # a PRXPixelPipeline, whose parts diffusers sets dynamically, out of sight of type checkers
 MODEL_FOLDER = Path(__file__).parent / "model"
 MAX_TOKENS = 12
 TEXT_WIDTH = 64
@@ -62,10 +64,10 @@ def build_text_encoder(vocabulary_size: int) -> T5EncoderModel:
     return encoder
 
 
-def build_pipeline() -> PRXPixelPipeline:
+def build_pipeline() -> Pipeline:
     """A pipeline with freshly initialised weights; seed ``torch`` first if they should be reproducible."""
     tokenizer = build_tokenizer()
-    transformer = PRXTransformer2DModel(
+    transformer: Any = PRXTransformer2DModel(
         in_channels=3,
         patch_size=4,
         context_in_dim=TEXT_WIDTH,
@@ -87,8 +89,8 @@ def build_pipeline() -> PRXPixelPipeline:
     )
 
 
-def save_folder(pipeline: PRXPixelPipeline, folder: Path) -> None:
-    """Write the pipeline folder with half-precision weights (it loads with ``torch_dtype=torch.float32``).
+def save_folder(pipeline: Pipeline, folder: Path) -> None:
+    """Write the pipeline folder with half-precision weights (it loads in single precision with ``dtype=torch.float32``).
 
     Converts a copy of the weights, so ``pipeline`` stays as it is.
     """
@@ -99,15 +101,15 @@ def save_folder(pipeline: PRXPixelPipeline, folder: Path) -> None:
     small.save_pretrained(folder, safe_serialization=True)
 
 
-def load_folder(folder: Path = MODEL_FOLDER) -> PRXPixelPipeline:
+def load_folder(folder: Path = MODEL_FOLDER) -> Pipeline:
     """The pipeline of a folder, in single precision, without progress bars."""
-    pipeline = PRXPixelPipeline.from_pretrained(folder, torch_dtype=torch.float32)
+    pipeline: Pipeline = PRXPixelPipeline.from_pretrained(folder, dtype=torch.float32)
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
 
 
 @torch.no_grad()
-def sample(pipeline: PRXPixelPipeline, prompts: list[str], steps: int, seed: int) -> Tensor:
+def sample(pipeline: Pipeline, prompts: list[str], steps: int, seed: int) -> Tensor:
     """Pictures, float ``(N, 3, 32, 32)`` in [0, 1], by the pipeline's own Euler steps without guidance."""
     pictures = pipeline(
         prompts,

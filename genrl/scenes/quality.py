@@ -9,7 +9,7 @@ N pictures of S x S pixels, RGB in [0, 1].
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn import functional
 
 from genrl.scenes.drawing import GROUND, PALETTE
 
@@ -23,11 +23,11 @@ def _fall(excess: Tensor, scale: float) -> Tensor:
 
 
 def _grow(mask: Tensor) -> Tensor:
-    return F.max_pool2d(mask, 3, 1, 1)
+    return functional.max_pool2d(mask, 3, 1, 1)
 
 
 def _shrink(mask: Tensor) -> Tensor:
-    return -F.max_pool2d(-mask, 3, 1, 1)
+    return -functional.max_pool2d(-mask, 3, 1, 1)
 
 
 def _mean(values: Tensor, mask: Tensor) -> Tensor:
@@ -44,13 +44,13 @@ def _paint_quality(pictures: Tensor, body: Tensor, interior: Tensor) -> Tensor:
     # |p - c|^2 = |p|^2 - 2 p.c + |c|^2 keeps the six differences out of memory.
     shared = torch.einsum("nchw,kc->nkhw", pictures, -2 * _PALETTE) + _PALETTE.square().sum(1).view(1, -1, 1, 1)
     distance = (shared.amin(1, keepdim=True) + pictures.square().sum(1, keepdim=True)).clamp(min=0).sqrt()
-    pure = _mean(_fall((distance - 0.04).clamp(min=0), 0.13), interior)
+    pure = _mean(_fall((distance - 0.04).clamp(min=0), 0.05), interior)
     chroma = _chroma(pictures)
     # Across a crisp edge colour goes from nothing to full within three pixels; across a soft one it needs five or more.
     step = _grow(chroma) - _shrink(chroma)
-    full = F.max_pool2d(chroma, 5, 1, 2).clamp(min=0.05)
+    full = functional.max_pool2d(chroma, 5, 1, 2).clamp(min=0.05)
     soft = 1 - _mean(step / full, _grow(body) - _shrink(body))
-    return 0.75 * pure + 0.25 * _fall((soft - 0.20).clamp(min=0), 0.10)
+    return 0.75 * pure + 0.25 * _fall((soft - 0.20).clamp(min=0), 0.06)
 
 
 def _ground_quality(pictures: Tensor, ground: Tensor) -> Tensor:
@@ -68,13 +68,13 @@ def _ground_quality(pictures: Tensor, ground: Tensor) -> Tensor:
     deviation = (pictures - tint[..., None, None]).abs().amax(1, keepdim=True)
     specks = _mean((deviation - 0.10).clamp(min=0), ground)
     natural = _fall(off_range, 0.04) * _fall(off_grey, 0.03) * _fall((on - off - 0.01).clamp(min=0), 0.02)
-    return natural * (0.6 * _fall((rough - 0.003).clamp(min=0), 0.03) + 0.4 * _fall(specks, 0.01))
+    return natural * (0.7 * _fall((rough - 0.003).clamp(min=0), 0.012) + 0.3 * _fall(specks, 0.002))
 
 
 def rendering_quality(pictures: Tensor) -> Tensor:
     """Rendering quality in [0, 1], ``(N,)``, of pictures ``(N, 3, S, S)``; clean ones about 1, blanks 0."""
     # Averaging nine pixels first keeps noise from being taken for colour; opening drops what is smaller than objects.
-    coloured = (_chroma(F.avg_pool2d(pictures, 3, 1, 1, count_include_pad=False)) > 0.13).float()
+    coloured = (_chroma(functional.avg_pool2d(pictures, 3, 1, 1, count_include_pad=False)) > 0.13).float()
     core = _shrink(coloured)
     body = _grow(core) * coloured
     ground = 1 - _grow(body)

@@ -108,7 +108,7 @@ def test_order_does_not_matter():
     assert torch.allclose(advantages(QuasiNorm(), r[..., order]), made[..., order], atol=1e-7)
 
 
-@pytest.mark.parametrize("p", [0.0, -1.0])
+@pytest.mark.parametrize("p", [0.0, -1.0, NAN])
 def test_p_must_be_positive(p):
     with pytest.raises(ConfigError, match=r"advantage.p must be greater than 0"):
         QuasiNorm(p)

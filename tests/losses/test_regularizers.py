@@ -92,3 +92,10 @@ def test_beta_multiplies(kind):
 def test_gaussian_forms_refuse_a_deterministic_step(regularizer):
     with pytest.raises(ConfigError, match="use the regularizer kl-velocity"):
         penalty(regularizer, sde_step(V, std=0.0), sde_step(V_REF, std=0.0))
+
+
+@pytest.mark.parametrize("kind", [KLVelocity, KLMean, KLFlowGRPO, KLOld])
+@pytest.mark.parametrize("beta", [-0.1, float("nan")])
+def test_a_negative_beta_is_refused(kind, beta):
+    with pytest.raises(ConfigError, match="must not be negative"):
+        kind(beta)

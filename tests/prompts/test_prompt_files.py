@@ -51,7 +51,7 @@ def test_directory_with_split_words(tmp_path):
     (tmp_path / "README.md").write_text("not a prompt")
     assert [p.text for p in load_prompts(str(tmp_path), shuffle=False).draw(0, 2)] == ["one", "two"]
     assert len(load_prompts(str(tmp_path), split="heldout")) == 1
-    with pytest.raises(PromptError, match=r"Split 'test'.*\['heldout', 'train'\]|Split 'test'.*\['train', 'heldout'\]"):
+    with pytest.raises(PromptError, match=r"Split 'test'.*\['train', 'heldout'\]"):
         load_prompts(str(tmp_path), split="test")
 
 
@@ -76,7 +76,7 @@ def test_unreachable_hub_is_named(monkeypatch):
         raise ConnectionError(f"Couldn't reach '{path}' on the Hub")
 
     monkeypatch.setattr(datasets, "load_dataset", load_dataset)
-    with pytest.raises(PromptError, match="owner/name cannot be read .*Couldn't reach"):
+    with pytest.raises(PromptError, match=r"owner/name cannot be read .*Couldn't reach"):
         load_prompts("owner/name")
 
 
@@ -90,7 +90,7 @@ def test_registered_name(streaming):
 
     drawn = load_prompts("toys", split="heldout", shuffle=False, streaming=streaming).draw(2, 1)
     assert (drawn[0].text, drawn[0].columns) == ("heldout 2", {"k": 2})
-    with pytest.raises(PromptError, match="did you mean 'toys'"):
+    with pytest.raises(PromptError, match=r"did you mean 'toys'"):
         load_prompts("tois")
 
 
@@ -99,9 +99,9 @@ def test_columns(jsonl, streaming):
     both = jsonl([{"text": "t", "prompt": "p"}], "both.jsonl")
     assert load_prompts(both, streaming=streaming).draw(0, 1)[0].columns == {"text": "t"}
     assert load_prompts(both, column="text", streaming=streaming).draw(0, 1)[0].text == "t"
-    with pytest.raises(PromptError, match="no column 'caption'; it has 'text', 'prompt'"):
+    with pytest.raises(PromptError, match=r"no column 'caption'; it has 'text', 'prompt'"):
         load_prompts(both, column="caption", streaming=streaming)
-    with pytest.raises(PromptError, match="no column 'prompt' or 'text'; it has 'caption', 'n'"):
+    with pytest.raises(PromptError, match=r"no column 'prompt' or 'text'; it has 'caption', 'n'"):
         load_prompts(jsonl([{"caption": "c", "n": 1}], "captions.jsonl"), streaming=streaming)
 
 
@@ -114,9 +114,9 @@ def test_conversations_give_the_last_user_message(jsonl, streaming):
     assert load_prompts(jsonl([{"prompt": plain}], "a.jsonl"), streaming=streaming).draw(0, 1)[0].text == "last"
     parts = [message("user", [{"type": "text", "text": "in parts"}])]
     assert load_prompts(jsonl([{"prompt": parts}], "b.jsonl"), streaming=streaming).draw(0, 1)[0].text == "in parts"
-    with pytest.raises(PromptError, match="Row 1 of .*without a message of the user"):
+    with pytest.raises(PromptError, match=r"Row 1 of .*without a message of the user"):
         load_prompts(jsonl([{"prompt": [message("system", "x")]}], "c.jsonl")).draw(0, 1)
-    with pytest.raises(PromptError, match="Row 1 of .*not {role, content} messages"):
+    with pytest.raises(PromptError, match=r"Row 1 of .*not {role, content} messages"):
         load_prompts(jsonl([{"prompt": ["x", "y"]}], "d.jsonl")).draw(0, 1)
 
 
@@ -158,9 +158,9 @@ def test_bad_files(tmp_path, name, content, message, streaming):
 
 
 def test_bad_directories(tmp_path):
-    with pytest.raises(PromptError, match="holds no prompt file"):
+    with pytest.raises(PromptError, match=r"holds no prompt file"):
         load_prompts(str(tmp_path))
     (tmp_path / "a.txt").write_text("a")
     (tmp_path / "b.csv").write_text("prompt\nb\n")
-    with pytest.raises(PromptError, match="mixes csv and text files"):
+    with pytest.raises(PromptError, match=r"mixes csv and text files"):
         load_prompts(str(tmp_path))

@@ -75,7 +75,8 @@ def test_random_depends_on_prompt_pixels_and_seed_alone(flat_smooth_noise):
 def test_random_is_uniform():
     noise = torch.rand(4000, 3, 2, 2, generator=torch.Generator().manual_seed(3))
     values = score(RandomReward(), noise)
-    assert values.min() >= 0 and values.max() < 1
+    assert values.min() >= 0
+    assert values.max() < 1
     # Five standard errors of the mean and of the variance of 4000 uniform numbers.
     assert abs(values.mean() - 1 / 2) < 5 * (1 / 12 / 4000) ** 0.5
     assert abs(values.var() - 1 / 12) < 5 * (1 / 180 / 4000) ** 0.5

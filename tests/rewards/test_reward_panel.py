@@ -3,7 +3,7 @@
 import asyncio
 import functools
 import math
-import time
+import threading
 
 import numpy as np
 import pytest
@@ -37,7 +37,8 @@ def test_called_as_trl_calls(prompts, images):
     assert seen.pop("prompts") == ["a cat", "a dog", "a cat"]
     assert all(isinstance(c, Image.Image) and c.size == (16, 16) and c.mode == "RGB" for c in seen.pop("completions"))
     assert seen == {"answer": ["x", "y", None], "tag": [None, 7, None], "step": 3}
-    assert scores.values.dtype == torch.float64 and scores.values.device.type == "cpu"
+    assert scores.values.dtype == torch.float64
+    assert scores.values.device.type == "cpu"
     np.testing.assert_array_equal(scores.values, [[0.5, math.nan, 2.0], [1.0, 1.0, 1.0]])
     assert scores.metrics == {"accuracy": 0.5}
     assert scores.extras == {"found": ["x", "y", "none"]}
@@ -83,35 +84,26 @@ def test_only_named_keywords_without_kwargs(prompts, images):
         panel(narrow).score([Prompt("p", {"answer": "x"})], images[:1])
 
 
-def slow(seconds):
-    async def wait(prompts, completions, **columns):
-        await asyncio.sleep(seconds)
-        assert not torch.is_grad_enabled()
-        return [seconds] * len(prompts)
-
-    return wait
-
-
 def test_async_rewards_run_together_and_beside_sync_ones(prompts, images):
+    """Each waits for all others, so one after the other would never end."""
+    together, sync_began = asyncio.Barrier(2), threading.Event()
+
+    async def patient(number, prompts, completions, **columns):
+        assert not torch.is_grad_enabled()
+        await asyncio.wait_for(together.wait(), 5)
+        assert await asyncio.to_thread(sync_began.wait, 5)
+        return [number] * len(prompts)
+
     def busy(prompts, completions, **columns):
-        time.sleep(0.2)
+        sync_began.set()
         return [1.0] * len(prompts)
 
-    class Instance:
-        __name__ = "instance"
-        __call__ = staticmethod(slow(0.21))
-
     terms = [
-        RewardTerm("a", slow(0.2)),
+        RewardTerm("a", functools.partial(patient, 0.25)),
         RewardTerm("b", busy),
-        RewardTerm("c", functools.partial(slow(0.19))),
+        RewardTerm("c", functools.partial(patient, 0.75)),
     ]
-    asked = RewardPanel(terms)
-    began = time.perf_counter()
-    scores = asked.score(prompts, images)
-    assert time.perf_counter() - began < 0.5  # 0.6 one after the other
-    assert scores.values[:, 0].tolist() == [0.2, 1.0, 0.19]
-    assert all(seconds > 0.18 for seconds in scores.seconds.values())
+    assert RewardPanel(terms).score(prompts, images).values[:, 0].tolist() == [0.25, 1.0, 0.75]
 
 
 def test_async_instances_and_a_loop_that_runs_already(prompts, images):
@@ -176,27 +168,30 @@ def test_numbers_of_any_make(prompts, images, answer):
 
 
 def test_exceptions_name_the_reward_and_stop_the_others(prompts, images):
-    stopped = []
+    began, stopped = threading.Event(), threading.Event()
 
     def broken(prompts, completions, **columns):
+        assert began.wait(5)
         raise KeyError("answer")
 
     async def broken_later(prompts, completions, **columns):
+        assert await asyncio.to_thread(began.wait, 5)
         raise OSError("no route")
 
     async def patient(prompts, completions, **columns):
+        began.set()
         try:
-            await asyncio.sleep(10)
-        except asyncio.CancelledError:
-            stopped.append(True)
-            raise
+            await asyncio.sleep(30)
+        finally:
+            stopped.set()
 
     for reward, message in [(broken, "KeyError: 'answer'"), (broken_later, "OSError: no route")]:
+        began.clear()
+        stopped.clear()
         with pytest.raises(RewardError, match=rf"Reward '{reward.__name__}' failed \({message}\)") as caught:
             panel(patient, reward).score(prompts, images)
         assert isinstance(caught.value.__cause__, (KeyError, OSError))
-    time.sleep(0.05)
-    assert stopped == [True, True]
+        assert stopped.wait(5)
 
 
 def test_metrics_are_measured_apart(prompts, images):
@@ -211,7 +206,8 @@ def test_metrics_are_measured_apart(prompts, images):
 
     found = RewardPanel([RewardTerm("m", Measured()), RewardTerm("ones", ones)]).metrics(prompts, images)
     assert found.keys() == {"m/strict", "m/mean"}
-    assert found["m/strict"].tolist() == [1.0, 0.0, 0.0] and found["m/mean"].dtype == torch.float64
+    assert found["m/strict"].tolist() == [1.0, 0.0, 0.0]
+    assert found["m/mean"].dtype == torch.float64
     torch.testing.assert_close(found["m/mean"], images.mean(dim=(1, 2, 3)).double())
 
 
@@ -230,7 +226,7 @@ def test_bad_pictures(prompts, pixels, message):
 
 
 def test_reserved_columns_and_extras_of_a_wrong_length(images):
-    with pytest.raises(RewardError, match="column 'completions'.*rename"):
+    with pytest.raises(RewardError, match=r"column 'completions'.*rename"):
         panel(ones).score([Prompt("p", {"completions": "x"})], images[:1])
 
     def chatty(prompts, completions, log_extra):
@@ -244,7 +240,8 @@ def test_reserved_columns_and_extras_of_a_wrong_length(images):
 def test_panels():
     term = RewardTerm("ones", ones, 0.5)
     asked = RewardPanel([term, RewardTerm("twos", ones, -2)])
-    assert asked.names == ("ones", "twos") and asked.weights.tolist() == [0.5, -2.0]
+    assert asked.names == ("ones", "twos")
+    assert asked.weights.tolist() == [0.5, -2.0]
     with pytest.raises(RewardError, match="at least one reward"):
         RewardPanel([])
     with pytest.raises(RewardError, match="'ones' is given twice"):

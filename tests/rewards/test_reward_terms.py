@@ -20,6 +20,10 @@ class Scaled:
     def __call__(self, prompts, completions, **columns):
         return [self.factor for _ in completions]
 
+class Plain:
+    def __call__(self, prompts, completions, **columns):
+        return [0.0 for _ in completions]
+
 CONSTANT = 3
 """
 
@@ -41,7 +45,7 @@ def test_unusable_signatures(function, message):
 
 @pytest.mark.parametrize("weight", [math.nan, math.inf])
 def test_weights_are_finite(weight):
-    with pytest.raises(RewardError, match="finite number"):
+    with pytest.raises(RewardError, match=r"finite number"):
         RewardTerm("jpeg-size", JpegSize(), weight)
 
 
@@ -50,7 +54,7 @@ def test_media_is_one_of_two():
         return []
 
     odd.media = "numpy"
-    with pytest.raises(RewardError, match="must be one of pil, tensor"):
+    with pytest.raises(RewardError, match=r"must be one of pil, tensor"):
         RewardTerm("odd", odd)
 
 
@@ -106,11 +110,15 @@ def test_unresolvable(tmp_path, monkeypatch, text, kind, message):
 
 def test_options_are_checked(tmp_path):
     (tmp_path / "my.py").write_text(FILE)
-    with pytest.raises(ConfigError, match="no option 'qualty'; did you mean 'quality'"):
+    with pytest.raises(ConfigError, match=r"no option 'qualty'; did you mean 'quality'"):
         resolve_reward("jpeg-size", options={"qualty": 3})
-    with pytest.raises(ConfigError, match="plain function, so it takes no options"):
+    with pytest.raises(ConfigError, match=r"rewards.jpeg-size.quality must be a whole number, got 'high'"):
+        resolve_reward("jpeg-size", options={"quality": "high"})
+    with pytest.raises(ConfigError, match=r"my.py:Plain' cannot be constructed .*give or mend"):
+        resolve_reward(f"{tmp_path / 'my.py'}:Plain", options={"width": 3})
+    with pytest.raises(ConfigError, match=r"plain function, so it takes no options"):
         resolve_reward(f"{tmp_path / 'my.py'}:brightness", options={"a": 1})
-    with pytest.raises(ConfigError, match="two weights, 0.5 and 0.3"):
+    with pytest.raises(ConfigError, match=r"two weights, 0.5 and 0.3"):
         resolve_reward("jpeg-size=0.5", weight=0.3)
-    with pytest.raises(ConfigError, match="JPEG knows 1 to 95"):
+    with pytest.raises(ConfigError, match=r"JPEG knows 1 to 95"):
         resolve_reward("jpeg-size", options={"quality": 100})

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from torch.nn import functional as F
+from torch.nn import functional
 
 from genrl.scenes.quality import rendering_quality
 
@@ -35,13 +35,13 @@ def bleach(pictures, amount):
 
 
 def blur(pictures, amount):
-    padded = F.pad(pictures, (2, 2, 2, 2), mode="replicate")
-    return pictures + amount * (F.avg_pool2d(padded, 5, 1) - pictures)
+    padded = functional.pad(pictures, (2, 2, 2, 2), mode="replicate")
+    return pictures + amount * (functional.avg_pool2d(padded, 5, 1) - pictures)
 
 
 def inflate(pictures, amount):
     size = int(32 / (1 - amount))
-    large = F.interpolate(pictures, size=(size, size), mode="bilinear")
+    large = functional.interpolate(pictures, size=(size, size), mode="bilinear")
     start = (size - 32) // 2
     return large[:, :, start : start + 32, start : start + 32]
 

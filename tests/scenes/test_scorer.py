@@ -18,7 +18,7 @@ def test_clean_pictures_pass(clean):
 def test_the_broad_mixture_leaves_room_to_learn(broad):
     scores = score(broad.prompts, broad.pictures)
     assert 0.62 < scores.strict.mean() < 0.77
-    assert 0.5 < scores.quality.mean() < 0.7
+    assert 0.33 < scores.quality.mean() < 0.5
 
 
 @pytest.mark.parametrize("kind", [SINGLE, COUNT, RELATION])
@@ -56,7 +56,7 @@ def test_noise_and_blank_pictures_earn_nothing(clean):
     noises = [rng.random((100, 3, 32, 32)), rng.normal(0.5, 0.3, (100, 3, 32, 32)), np.full((100, 3, 32, 32), np.nan)]
     for pictures in [*blanks, *map(torch.from_numpy, noises)]:
         scores = score(clean.prompts[:100], pictures)
-        assert scores.correctness.mean() < 0.02 and scores.quality.mean() < 0.2 and scores.strict.max() == 0
+        assert scores.correctness.mean() < 0.02 and scores.quality.mean() < 0.1 and scores.strict.max() == 0
 
 
 def test_partial_credit_is_rarely_the_same_twice(broad):

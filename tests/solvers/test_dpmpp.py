@@ -27,7 +27,9 @@ def test_second_order_step_is_the_papers() -> None:
     expected = t / s * X - (1 - t) * (math.exp(-h) - 1) * d
     step = DPMSolverPP().step(curved, X, s, t, BEFORE, False)
     torch.testing.assert_close(step.mean, expected, rtol=0, atol=1e-12)
-    assert torch.equal(step.carry.x0, x0) and step.carry.sigma == s and step.std == 0.0
+    assert torch.equal(step.carry.x0, x0)
+    assert step.carry.sigma == s
+    assert step.std == 0.0
 
 
 @pytest.mark.parametrize(

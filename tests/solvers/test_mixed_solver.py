@@ -21,20 +21,23 @@ FLASH_WINDOW = WINDOW[: len(FLASH) - 1]
 def test_sde_on_the_noisy_steps_and_euler_elsewhere(sde: FlowSDE | DanceSDE | CPS) -> None:
     for k, (x, _, step) in enumerate(walk(Mixed(sde), X, GRID, WINDOW)):
         expected = (sde if WINDOW[k] else Euler()).step(curved, x, GRID[k], GRID[k + 1], None, WINDOW[k])
-        assert torch.equal(step.mean, expected.mean) and step.std == expected.std
+        assert torch.equal(step.mean, expected.mean)
+        assert step.std == expected.std
         assert (step.std > 0.0) == WINDOW[k]
 
 
 @pytest.mark.parametrize("sde", [FlowSDE(), DanceSDE()])
-def test_the_first_tail_step_is_second_order_and_the_tail_reaches_zero(sde: FlowSDE | DanceSDE) -> None:
+def test_the_tail_is_second_order_from_its_first_step_and_reaches_zero(sde: FlowSDE | DanceSDE) -> None:
     steps = walk(Mixed(sde, tail=DPMSolverPP()), X, FLASH, FLASH_WINDOW)
-    x, _, first = steps[4]
-    last_noisy = steps[3][2]
-    expected = DPMSolverPP().step(curved, x, FLASH[4], FLASH[5], History(last_noisy.x0, FLASH[3]), False)
-    euler = Euler().step(curved, x, FLASH[4], FLASH[5], None, False)
-    assert torch.equal(first.mean, expected.mean)
-    assert (first.mean - euler.mean).abs().max() > 1e-3
-    assert FLASH[-1] == 0.0 and steps[-1][2].std == 0.0
+    for k in (4, 5):
+        x, _, step = steps[k]
+        history = History(steps[k - 1][2].x0, FLASH[k - 1])  # at k = 4 the clean estimate of the last noisy step
+        expected = DPMSolverPP().step(curved, x, FLASH[k], FLASH[k + 1], history, False)
+        euler = Euler().step(curved, x, FLASH[k], FLASH[k + 1], None, False)
+        assert torch.equal(step.mean, expected.mean)
+        assert (step.mean - euler.mean).abs().max() > 1e-3
+    assert FLASH[-1] == 0.0
+    assert steps[-1][2].std == 0.0
     assert torch.equal(steps[-1][2].mean, steps[-1][2].x0)
 
 
@@ -60,8 +63,10 @@ def test_one_instance_serves_two_rollouts() -> None:
 
 
 def test_declarations() -> None:
-    assert Mixed().evaluations == 1 and Mixed(tail=DPMSolverPP()).evaluations == 1
+    assert Mixed().evaluations == 1
+    assert Mixed(tail=DPMSolverPP()).evaluations == 1
     assert Mixed(ode=Heun()).evaluations == Mixed(tail=Heun()).evaluations == 2
-    assert Mixed().noisy and not Euler.noisy
+    assert Mixed().noisy
+    assert not Euler.noisy
     with pytest.raises(ConfigError, match=r"mixed\.sde must be an SDE solver such as flow-sde, got heun"):
         Mixed(sde=Heun())

@@ -22,7 +22,9 @@ def test_euler_is_x_plus_v_dt_and_ddim_and_first_order_dpm(s: float, t: float) -
     torch.testing.assert_close(step.mean, (1 - t) * x0 + t * eps, rtol=0, atol=1e-12)  # DDIM with eta = 0
     assert torch.equal(step.mean, DPMSolverPP(order=1).step(curved, X, s, t, None, False).mean)
     torch.testing.assert_close((1 - s) * step.x0 + s * eps, X, rtol=0, atol=1e-12)
-    assert torch.equal(step.x0, x0) and step.std == 0.0 and step.carry is None
+    assert torch.equal(step.x0, x0)
+    assert step.std == 0.0
+    assert step.carry is None
 
 
 @pytest.mark.parametrize("solver", [Euler(), Heun(), DPMSolverPP()])
@@ -62,7 +64,8 @@ def test_evaluations_are_what_the_solver_says() -> None:
     assert asked(Euler(), 0.3) == asked(DPMSolverPP(), 0.3) == [0.5]
     assert asked(Heun(), 0.3) == [0.5, 0.3]
     assert asked(Heun(), 0.0) == [0.5]  # never at sigma = 0
-    assert Euler.evaluations == DPMSolverPP.evaluations == 1 and Heun.evaluations == 2
+    assert Euler.evaluations == DPMSolverPP.evaluations == 1
+    assert Heun.evaluations == 2
 
 
 @pytest.mark.parametrize("solver", [Euler(), Heun(), DPMSolverPP()])

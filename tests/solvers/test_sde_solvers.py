@@ -29,7 +29,8 @@ def test_the_printed_forms_of_euler_maruyama_are_equal(solver: FlowSDE | DanceSD
     supplement = X + v * dt - step.std**2 / (2 * s) * eps
     for printed in (flow_grpo, dance_grpo, supplement):
         torch.testing.assert_close(step.mean, printed, rtol=0, atol=1e-12)
-    assert torch.equal(step.x0, x0) and step.carry is None
+    assert torch.equal(step.x0, x0)
+    assert step.carry is None
 
 
 @pytest.mark.parametrize(("s", "t"), STEPS)
@@ -46,8 +47,10 @@ def test_cps_replaces_noise_by_noise(s: float, t: float) -> None:
 def test_without_noise_every_sde_is_euler_bit_for_bit(kind: type, s: float, t: float) -> None:
     euler = Euler().step(curved, X, s, t, None, False)
     for step in (kind().step(curved, X, s, t, None, False), kind(0.0).step(curved, X, s, t, None, True)):
-        assert torch.equal(step.mean, euler.mean) and torch.equal(step.x0, euler.x0)
-        assert type(step.std) is float and step.std == 0.0
+        assert torch.equal(step.mean, euler.mean)
+        assert torch.equal(step.x0, euler.x0)
+        assert type(step.std) is float
+        assert step.std == 0.0
 
 
 @pytest.mark.parametrize("shift", [1.0, 3.0, 5.0])
@@ -73,7 +76,8 @@ def test_the_step_to_zero() -> None:
     assert FlowSDE(0.7).std(0.25, 0.0) == pytest.approx(0.7 * 0.25 / math.sqrt(0.75))
     assert DanceSDE(0.3).std(0.25, 0.0) == pytest.approx(0.15)
     last = CPS().step(curved, X, 0.25, 0.0, None, True)
-    assert last.std == 0.0 and torch.equal(last.mean, last.x0)
+    assert last.std == 0.0
+    assert torch.equal(last.mean, last.x0)
 
 
 @pytest.mark.parametrize(("s", "t"), STEPS)

@@ -43,7 +43,8 @@ def test_replay_of_any_rows_at_any_step_is_bitwise_the_rollout(solver: Solver, r
         seen = walk(solver, noise(torch.float32), SIGMAS, NOISY)
     for k, (x, carry, step) in enumerate(seen):
         replayed = solver.step(curved, x[rows], SIGMAS[k], SIGMAS[k + 1], take(carry, rows), NOISY[k])
-        assert torch.equal(replayed.mean, step.mean[rows]) and torch.equal(replayed.x0, step.x0[rows])
+        assert torch.equal(replayed.mean, step.mean[rows])
+        assert torch.equal(replayed.x0, step.x0[rows])
         assert replayed.std == step.std
 
 
@@ -58,7 +59,8 @@ def test_std_is_a_float_and_positive_only_where_noise_was_asked_for(solver: Solv
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_dtype_is_kept(solver: Solver, dtype: torch.dtype) -> None:
     for _, _, step in walk(solver, noise(dtype), SIGMAS, NOISY):
-        assert step.mean.dtype == step.x0.dtype == dtype and step.mean.isfinite().all()
+        assert step.mean.dtype == step.x0.dtype == dtype
+        assert step.mean.isfinite().all()
 
 
 @every_solver
@@ -73,14 +75,17 @@ def test_inputs_are_not_mutated(solver: Solver) -> None:
         before = copy.deepcopy((x, carry))
         solver.step(velocity, x, SIGMAS[k], SIGMAS[k + 1], carry, NOISY[k])
         assert _equal((x, carry), before)
-    assert len(answers) >= len(NOISY) and all(torch.equal(answer, kept) for answer, kept in answers)
+    assert len(answers) >= len(NOISY)
+    assert all(torch.equal(answer, kept) for answer, kept in answers)
 
 
 @every_solver
 def test_a_solver_is_a_component(solver: Solver) -> None:
-    assert is_component(solver) and solver.kind == "solver"  # type: ignore[attr-defined]
+    assert is_component(solver)
+    assert solver.kind == "solver"  # type: ignore[attr-defined]
     assert hash(solver) == hash(copy.deepcopy(solver))
-    assert solver.evaluations in (1, 2) and isinstance(solver.noisy, bool)
+    assert solver.evaluations in (1, 2)
+    assert isinstance(solver.noisy, bool)
 
 
 @every_solver

@@ -54,5 +54,6 @@ def test_dpmpp_is_dpm_solver_multistep_on_its_own_grid() -> None:
     )
     scheduler.set_timesteps(10)
     grid = tuple(scheduler.sigmas.tolist())
-    assert grid[0] < 1.0 and grid[-1] == 0.0
+    assert grid[0] < 1.0
+    assert grid[-1] == 0.0
     assert_same_path(scheduler, DPMSolverPP(), grid, atol=1e-5)

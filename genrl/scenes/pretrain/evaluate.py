@@ -6,11 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from diffusers import PRXPixelPipeline
 from PIL import Image
 from torch import Tensor
 
-from genrl.scenes.folder import sample, save_folder
+from genrl.scenes.folder import Pipeline, sample, save_folder
 from genrl.scenes.prompts import held_out_prompts, sample_prompts
 from genrl.scenes.scorer import score
 
@@ -34,7 +33,7 @@ def contact_sheet(pictures: Tensor, path: Path) -> None:
     image.resize((image.width * _ENLARGE, image.height * _ENLARGE), Image.Resampling.NEAREST).save(path)
 
 
-def evaluate(pipeline: PRXPixelPipeline, step: int, output: Path) -> dict[str, float]:
+def evaluate(pipeline: Pipeline, step: int, output: Path) -> dict[str, float]:
     """Score the pipeline on the held-out prompts, append the numbers to ``eval.jsonl`` and export everything."""
     row: dict[str, float] = {"step": step}
     for steps in EVAL_STEPS:

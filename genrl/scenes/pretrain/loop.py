@@ -1,7 +1,9 @@
 """The training loop of the base model."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from rich.console import Console
@@ -32,7 +34,7 @@ class Settings:
     evaluate_every: int = 500
 
 
-def train_step(state: State, transformer: torch.nn.Module, settings: Settings) -> float:
+def train_step(state: State, transformer: Callable[..., Any], settings: Settings) -> float:
     """One update of weights and average; returns the loss. ``transformer`` may be the compiled one of the state."""
     batch = make_batch(settings.seed, state.step, settings.batch_size)
     set_rates(state.optimizers, rate_factor(state.step, settings.steps))

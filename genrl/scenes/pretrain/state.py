@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from diffusers import PRXPixelPipeline
 from torch import Tensor, nn
 
-from genrl.scenes.folder import build_pipeline
+from genrl.scenes.folder import Pipeline, build_pipeline
 from genrl.scenes.pretrain.optim import build_optimizers
 
 EMA_DECAY = 0.999
@@ -18,8 +17,8 @@ EMA_DECAY = 0.999
 class State:
     """The trained pipeline, a second one holding the averaged weights, the optimisers, and the next step's number."""
 
-    pipeline: PRXPixelPipeline
-    average: PRXPixelPipeline
+    pipeline: Pipeline
+    average: Pipeline
     optimizers: list[torch.optim.Optimizer]
     step: int = 0
 
@@ -32,7 +31,7 @@ class State:
         return [p for module in _modules(self.average) for p in module.parameters()]
 
 
-def _modules(pipeline: PRXPixelPipeline) -> tuple[nn.Module, nn.Module]:
+def _modules(pipeline: Pipeline) -> tuple[nn.Module, nn.Module]:
     return pipeline.transformer, pipeline.text_encoder
 
 

@@ -1,0 +1,157 @@
+"""Train every recipe on the embedded model with several seeds, then draw one table, one figure and one comparison picture.
+
+    python benchmarks/sample_efficiency.py --output docs/benchmarks
+    python benchmarks/sample_efficiency.py --algorithms neighbor-grpo --seeds 0 --output /tmp/quick
+
+Finished runs below `--runs` are kept and not repeated, so an interrupted benchmark goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+
+from genrl.models import load_model
+from genrl.randomness import Randomness
+from genrl.rollout import walk
+from genrl.policy import WeightedPolicy
+from genrl.scenes import MODEL_FOLDER
+from genrl.scenes.prompts import held_out_prompts
+from genrl.solvers import Euler
+from genrl.statistics import bootstrap
+from genrl.tracking.grid import contact_sheet, tile, to_uint8
+from genrl.types import Prompt, Sampling, StepPlan
+
+ALGORITHMS = ("dance-grpo", "mix-grpo", "neighbor-grpo")
+CALL = {"guidance_scale": 1.0, "use_resolution_binning": False}
+
+
+def train(algorithm: str, seed: int, folder: Path, extra: list[str]) -> None:
+    """One run through the command line, as a user would start it."""
+    if (folder / "model").exists():
+        return
+    command = [sys.executable, "-m", "genrl", "train", "--algo", algorithm, "--seed", str(seed), "--output", str(folder)]
+    subprocess.run([*command, *extra], check=True)
+
+
+def curve(folder: Path) -> dict[str, np.ndarray]:
+    """Held-out numbers of a run against wall seconds of training and network evaluations (rows, with or without gradient)."""
+    rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    seconds = evaluations = 0.0
+    points = []
+    for row in rows:
+        if "step_time" in row:
+            seconds += row["step_time"]
+            evaluations += row["forwards"] + row["reference_forwards"] + row["backwards"]
+        else:
+            points.append((seconds, evaluations, row["eval/reward"], row["eval/scenes/strict"], row["eval/scenes/quality"]))
+    names = ("seconds", "evaluations", "reward", "strict", "quality")
+    return dict(zip(names, np.array(points).T, strict=True))
+
+
+def gain(folder: Path, name: str) -> tuple[float, float, float]:
+    """(before, after, half-width of the 95 % interval of the paired difference) of a per-sample number."""
+    files = sorted((folder / "evaluations").glob("*.json"))
+    before, after = (np.array(json.loads(path.read_text())[name]) for path in (files[0], files[-1]))
+    interval = bootstrap(after - before)
+    return before.mean(), after.mean(), (interval.high - interval.low) / 2
+
+
+def table(runs: dict[str, list[Path]]) -> str:
+    """A Markdown table: one row a run."""
+    lines = [
+        "| recipe | seed | iterations | seconds | network evaluations | reward before → after | strict before → after | quality before → after |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for algorithm, folders in runs.items():
+        for seed, folder in enumerate(folders):
+            points = curve(folder)
+            steps = json.loads((folder / "metrics.jsonl").read_text().splitlines()[-1])["step"]
+            cells = []
+            for name in ("reward", "scenes/strict", "scenes/quality"):
+                before, after, half = gain(folder, name)
+                cells.append(f"{before:.3f} → {after:.3f} ({after - before:+.3f} ± {half:.3f})")
+            numbers = f"{points['seconds'][-1]:.0f} | {points['evaluations'][-1]:,.0f}"
+            lines.append(f"| {algorithm} | {seed} | {steps} | {numbers} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def figure(runs: dict[str, list[Path]], path: Path) -> None:
+    """Held-out reward and strict share against wall time and against network evaluations; a band spans the seeds."""
+    panels, axes = plt.subplots(2, 2, figsize=(10, 6.4), sharey="row", constrained_layout=True)
+    for colour, (algorithm, folders) in zip(plt.cm.tab10.colors, runs.items(), strict=False):
+        curves = [curve(folder) for folder in folders]
+        count = min(len(points["reward"]) for points in curves)
+        for row, metric in enumerate(("reward", "strict")):
+            for column, axis in enumerate(("seconds", "evaluations")):
+                x = np.mean([points[axis][:count] for points in curves], axis=0)
+                y = np.array([points[metric][:count] for points in curves])
+                axes[row, column].plot(x, y.mean(axis=0), color=colour, label=algorithm, marker=".", markersize=4)
+                axes[row, column].fill_between(x, y.min(axis=0), y.max(axis=0), color=colour, alpha=0.18, linewidth=0)
+    for row, label in enumerate(("held-out reward", "strictly correct share")):
+        axes[row, 0].set_ylabel(label)
+    for column, label in enumerate(("seconds of training", "network evaluations")):
+        axes[1, column].set_xlabel(label)
+    for axis in axes.flat:
+        axis.grid(alpha=0.3)
+        axis.spines[["top", "right"]].set_visible(False)
+    axes[0, 0].legend(frameon=False)
+    panels.savefig(path, dpi=130)
+
+
+def comparison(runs: dict[str, list[Path]], path: Path, steps: int, count: int = 8) -> None:
+    """The same held-out prompts and noise; base and recipes side by side, one row a prompt."""
+    prompts = [Prompt(text, index=i) for i, text in enumerate(chosen_prompts(count))]
+    folders = {"base": MODEL_FOLDER} | {name: folders[0] / "model" for name, folders in runs.items()}
+    columns = [to_uint8(draw(folder, prompts, steps)) for folder in folders.values()]
+    rows = [[tile(column[i]) for column in columns] for i in range(count)]
+    captions = [[prompt.text] + [""] * (len(columns) - 1) for prompt in prompts]
+    contact_sheet(rows, captions, list(folders)).save(path)
+
+
+def chosen_prompts(count: int) -> list[str]:
+    """Held-out prompts, the kinds mixed."""
+    prompts = held_out_prompts()
+    return [prompts[i * len(prompts) // count] for i in range(1, count)] + [prompts[0]]
+
+
+def draw(folder: Path, prompts: list[Prompt], steps: int) -> torch.Tensor:
+    """Pictures (N, 3, H, W) of a pipeline folder, from noise that depends on the prompt's position alone."""
+    policy = WeightedPolicy(load_model(str(folder), call=CALL))
+    policy.encode([prompt.text for prompt in prompts])
+    rng = Randomness(("comparison",))
+    noise = torch.stack([torch.randn(policy.latent_shape(), generator=rng.generator(p.index)) for p in prompts])
+    plan = StepPlan(policy.model.sigmas(steps), (False,) * steps, torch.zeros(0, dtype=torch.long))
+    with torch.no_grad():
+        groups = walk(policy, prompts, noise, Euler(), plan, Sampling(), [])
+        return policy.decode(torch.cat([group.final for group in groups]))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--algorithms", nargs="+", default=ALGORITHMS)
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--runs", type=Path, default=Path("runs/benchmark"))
+    parser.add_argument("--output", type=Path, default=Path("docs/benchmarks"))
+    parser.add_argument("--steps", type=int, default=8, help="Euler steps of the comparison picture")
+    options, extra = parser.parse_known_args()
+    runs = {name: [options.runs / f"{name}-{seed}" for seed in options.seeds] for name in options.algorithms}
+    for name, folders in runs.items():
+        for seed, folder in zip(options.seeds, folders, strict=True):
+            train(name, seed, folder, extra)
+    options.output.mkdir(parents=True, exist_ok=True)
+    (options.output / "table.md").write_text(table(runs))
+    figure(runs, options.output / "curves.png")
+    comparison(runs, options.output / "comparison.png", options.steps)
+    print((options.output / "table.md").read_text())
+
+
+if __name__ == "__main__":
+    main()

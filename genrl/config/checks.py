@@ -1,0 +1,105 @@
+"""What can be known to fail before any weight is loaded."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from importlib.util import find_spec
+from pathlib import Path
+
+from genrl.config.resume import FILE
+from genrl.config.run_config import RunConfig
+from genrl.errors import ConfigError, ModelError, PromptError, RewardError
+from genrl.registry import entries, suggestion
+from genrl.settings import ModelSettings, PromptSettings, RewardSettings, RunSettings, TrainSettings
+
+
+def check(config: RunConfig, resuming: bool = False) -> None:
+    """Raise the first thing that stands in the way of the run, as a GenrlError."""
+    config.algorithm.check(config.sampling)
+    check_model(config.model)
+    check_rewards(config.rewards)
+    check_prompts(config.prompts)
+    check_device(config.run, config.train)
+    check_trackers(config.run)
+    if config.run.output:
+        check_output(Path(config.run.output), resuming)
+
+
+def check_model(model: ModelSettings) -> None:
+    """A local folder has to be a pipeline; a hub id can only be looked at."""
+    path = Path(model.path).expanduser()
+    if model.path == "scenes" or model.path in entries("model"):
+        return
+    if path.is_dir():
+        if not (path / "model_index.json").is_file():
+            raise ModelError(
+                f"{model.path!r} is no diffusers pipeline: it has no model_index.json. Give the pipeline's folder."
+            )
+    elif path.exists():
+        raise ModelError(f"{model.path!r} is a file; give the folder of a diffusers pipeline, or a hub id owner/name.")
+    elif model.path.startswith((".", "/", "~")) or not re.fullmatch(r"[\w.-]+/[\w.-]+", model.path):
+        raise ModelError(
+            f"There is no model {model.path!r}: no such folder (here: {Path.cwd()}), no hub id owner/name, no built-in"
+            f" model{suggestion(model.path, ['scenes', *entries('model')])}"
+        )
+
+
+def check_rewards(rewards: tuple[RewardSettings, ...]) -> None:
+    """Each reward is found and callable, and none is there twice."""
+    from genrl.rewards import RewardPanel, resolve_reward
+
+    if not rewards:
+        raise RewardError(
+            f"Nothing is rewarded; give --reward NAME. Known: {', '.join(entries('reward'))}, or module:function."
+        )
+    RewardPanel([resolve_reward(reward.name, options=dict(reward.options)) for reward in rewards])
+
+
+def check_prompts(prompts: PromptSettings) -> None:
+    """Local files exist and are not empty; what they hold is read when the run begins."""
+    from genrl.prompts.rows import is_local, local_files
+
+    if not prompts.source:
+        raise PromptError(
+            "There are no prompts; give --prompts with a file, a directory, a hub id or a registered name."
+        )
+    for source in filter(None, (prompts.source, prompts.heldout)):
+        if source not in entries("prompts") and is_local(source):
+            local_files(Path(source).expanduser())
+
+
+def check_device(run: RunSettings, train: TrainSettings) -> None:
+    import torch
+
+    there = {"auto": True, "cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not there[run.device]:
+        usable = ", ".join(name for name, present in there.items() if present)
+        raise ConfigError(
+            f"The device {run.device!r} is not available to torch {torch.__version__} here; usable: {usable}."
+        )
+    if train.mixed_precision == "fp16" and (run.device == "cpu" or not torch.cuda.is_available()):
+        raise ConfigError("train.mixed_precision=fp16 needs a CUDA device; use bf16, or no.")
+
+
+def check_trackers(run: RunSettings) -> None:
+    for tracker in run.report_to:
+        if find_spec(tracker) is None:
+            raise ConfigError(f"run.report_to asks for {tracker}, which is not installed; run `pip install {tracker}`.")
+
+
+def check_output(folder: Path, resuming: bool) -> None:
+    """The folder can be written to and holds no other run."""
+    if (folder / FILE).exists() and not resuming:
+        raise ConfigError(
+            f"{str(folder)!r} already holds a run; continue it with `genrl train --resume {folder}`, "
+            "or choose another --output."
+        )
+    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    try:
+        with tempfile.TemporaryFile(dir=existing):
+            pass
+    except OSError as error:
+        raise ConfigError(
+            f"The output {str(folder)!r} cannot be written ({error.strerror}: {existing}); choose another --output."
+        ) from None

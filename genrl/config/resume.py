@@ -1,0 +1,62 @@
+"""A run that goes on: its own configuration, and the few settings that may differ without changing what it computes."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from genrl.config.presets import NO_PRESET
+from genrl.config.resolve import amend, resolve
+from genrl.config.run_config import RunConfig, to_plain
+from genrl.errors import CheckpointError, ConfigError
+
+FILE = "config.yaml"
+#: Of `run`, only the seed decides numbers; the folder is where the run is found.
+_FIXED = ("run.seed", "run.output")
+
+
+def resumed(
+    folder: Path, *, algo: str | None = None, sets: Sequence[str] = (), flags: Mapping[str, Any] | None = None
+) -> RunConfig:
+    """The configuration of the run in `folder`, with `train.max_steps` and settings of `run` changed if asked.
+
+    Raises CheckpointError if there is no run, ConfigError if anything else is asked to differ from how the run began.
+    """
+    path = folder / FILE
+    if not path.is_file():
+        raise CheckpointError(f"There is no run in {str(folder)!r}: {path} is missing. Give the folder of a run.")
+    saved = resolve(config=path, preset=NO_PRESET)
+    saved = dataclasses.replace(saved, run=dataclasses.replace(saved.run, output=str(folder)))
+    asked = amend(saved, algo, sets=sets, flags=flags)
+    before, after = flat(to_plain(saved)), flat(to_plain(asked))
+    for key in sorted(before.keys() | after.keys()):
+        if before.get(key) != after.get(key) and not _may_change(key, saved):
+            raise ConfigError(
+                f"The run in {folder} has {key} = {before.get(key)!r}, so it cannot go on with {after.get(key)!r}; "
+                "leave the option out, or start a new run."
+            )
+    return asked
+
+
+def flat(data: Any, prefix: str = "") -> dict[str, Any]:
+    """Plain data as dotted path to leaf."""
+    if isinstance(data, Mapping) and data:
+        items: Any = data.items()
+    elif isinstance(data, list) and data:
+        items = enumerate(data)
+    else:
+        return {prefix: data}
+    return {
+        path: leaf
+        for key, part in items
+        for path, leaf in flat(part, f"{prefix}.{key}" if prefix else str(key)).items()
+    }
+
+
+def _may_change(key: str, saved: RunConfig) -> bool:
+    if key == "train.max_steps":
+        # A decaying rate was already paced by the old number.
+        return saved.train.schedule == "constant"
+    return key.startswith("run.") and key not in _FIXED

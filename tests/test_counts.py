@@ -1,0 +1,71 @@
+"""What an iteration asks of the network is exactly what the papers' cost formulas say, for every recipe."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from genrl.config import resolve
+from genrl.registry import entries
+from genrl.run import build
+
+PROMPTS, GROUP, STEPS = 2, 4, 8
+ANCHORS, WINDOW = 4, 4
+SMALL = [
+    "run.device=cpu",
+    "run.threads=1",
+    f"train.prompts_per_iteration={PROMPTS}",
+    f"sampling.group_size={GROUP}",
+    f"sampling.steps={STEPS}",
+    "sampling.shift=null",
+    "train.ema_decay=0",
+]
+SUBSET = int(0.6 * (STEPS - 1))
+#: MixGRPO-Flash's first window is 0..3; its tail has int((T - 3) * .4) points, the first of them behind the window.
+FLASH_STEPS = WINDOW + int((STEPS - (WINDOW - 1)) * 0.4) - 1
+
+#: recipe: (forwards, reference forwards, backwards, optimizer steps) of an iteration of N prompts and groups of G.
+EXPECTED = {
+    "neighbor-grpo": (STEPS * GROUP, 0, ANCHORS * SUBSET, ANCHORS),
+    "neighbor-grpo-paper": (STEPS * GROUP, 0, ANCHORS * SUBSET, ANCHORS),
+    "dance-grpo": (STEPS * GROUP, 0, GROUP * SUBSET, 1),
+    "mix-grpo": (STEPS * GROUP, 0, GROUP * WINDOW, 2),
+    "mix-grpo-flash": (FLASH_STEPS * GROUP, 0, GROUP * WINDOW, 2),
+    "flow-grpo": (STEPS * GROUP, GROUP * (STEPS - 1), GROUP * (STEPS - 1), 1),
+}
+
+
+def test_every_shipped_recipe_is_counted() -> None:
+    shipped = {name for name, found in entries("algorithm").items() if found.target.__module__.startswith("genrl.")}
+    assert shipped == set(EXPECTED)
+
+
+@pytest.mark.parametrize("algorithm", EXPECTED)
+def test_counts_equal_the_formulas(algorithm: str, tmp_path: Path) -> None:
+    forwards, references, backwards, updates = EXPECTED[algorithm]
+    # The preset is tuned for the embedded model; the formulas are those of the papers' constants.
+    config = resolve(algorithm, preset="none", sets=[*SMALL, "model.weights=full", *CALL])
+    trainer = build(config, tmp_path, reporter=None)
+    row = trainer.iterate(0)
+    counted = {name: row[name] for name in ("forwards", "reference_forwards", "backwards", "decodes", "optimizer_steps")}
+    assert counted == {
+        "forwards": PROMPTS * forwards,
+        "reference_forwards": PROMPTS * references,
+        "backwards": PROMPTS * backwards,
+        "decodes": PROMPTS * GROUP,
+        "optimizer_steps": updates,
+    }
+    assert row["encodes"] == len({prompt.text for prompt in trainer.prompts.draw(0, PROMPTS)})
+
+
+CALL = ["model.call={guidance_scale: 1.0, use_resolution_binning: false}"]
+
+
+def test_a_prompt_is_encoded_once(tmp_path: Path) -> None:
+    config = resolve("neighbor-grpo", preset="none", sets=[*SMALL, "model.weights=full", *CALL])
+    trainer = build(config, tmp_path, reporter=None)
+    first = trainer.iterate(0)["encodes"]
+    again = trainer.iterate(0)["encodes"]
+    assert first > 0
+    assert again == 0

@@ -1,0 +1,75 @@
+"""A killed run, resumed, ends with the bytes of the uninterrupted one."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from safetensors.torch import load_file
+
+COMMAND = [sys.executable, "-m", "genrl", "train"]
+SETTINGS = {
+    "run.threads": "1",
+    "run.save_steps": "2",
+    "train.max_steps": "6",
+    "train.prompts_per_iteration": "2",
+    "train.ema_decay": "0.9",
+    "sampling.group_size": "4",
+    "sampling.steps": "4",
+    "evaluation.samples": "8",
+    "evaluation.every": "3",
+}
+CLOCK = ("step_time",)
+
+
+def start(folder: Path, *extra: str) -> subprocess.Popen[bytes]:
+    sets = [f"--set={key}={value}" for key, value in SETTINGS.items()]
+    return subprocess.Popen([*COMMAND, "--device", "cpu", "--output", str(folder), *sets, *extra])
+
+
+def rows(folder: Path) -> list[dict[str, float]]:
+    lines = (folder / "metrics.jsonl").read_text().splitlines()
+    return [{key: value for key, value in json.loads(line).items() if key not in CLOCK} for line in lines]
+
+
+def wait_for(path: Path, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 120
+    while not path.exists():
+        assert process.poll() is None, "the run ended before it could be killed"
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("algorithm", ["neighbor-grpo", "dance-grpo", "mix-grpo"])
+def test_sigkill_and_resume_is_bit_identical(algorithm: str, tmp_path: Path) -> None:
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    assert start(whole, "--algo", algorithm).wait() == 0
+    process = start(killed, "--algo", algorithm)
+    wait_for(killed / "checkpoints" / "checkpoint-000002", process)
+    time.sleep(0.3)  # somewhere inside a later iteration
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert subprocess.run([*COMMAND, "--resume", str(killed)], check=False).returncode == 0
+    assert rows(killed) == rows(whole)
+    for name in ("current", "ema", "optimizer"):
+        path = Path("checkpoints/checkpoint-000006") / f"{name}.safetensors"
+        mine, theirs = load_file(killed / path), load_file(whole / path)
+        assert mine.keys() == theirs.keys()
+        assert all(mine[key].equal(theirs[key]) for key in mine)
+
+
+def test_ctrl_c_saves_and_resume_goes_on(tmp_path: Path) -> None:
+    process = start(tmp_path / "run", "--set=run.save_steps=0", "--set=train.max_steps=4")
+    wait_for(tmp_path / "run" / "evaluations" / "step-000000.json", process)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=120) == 0
+    saved = list((tmp_path / "run" / "checkpoints").glob("checkpoint-*"))
+    assert len(saved) == 1
+    assert subprocess.run([*COMMAND, "--resume", str(tmp_path / "run")], check=False).returncode == 0
+    assert max(row["step"] for row in rows(tmp_path / "run")) == 4
