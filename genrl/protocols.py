@@ -28,10 +28,15 @@ class Solver(Protocol):
     When `stochastic` is false the step is deterministic: std == 0.0.
     """
 
-    #: How often one step asks the network.
-    evaluations: ClassVar[int]
-    #: Whether the solver can put noise into a step.
-    noisy: ClassVar[bool]
+    @property
+    def evaluations(self) -> int:
+        """How often one step asks the network. A class attribute will do."""
+        ...
+
+    @property
+    def noisy(self) -> bool:
+        """Whether the solver can put noise into a step."""
+        ...
 
     def step(
         self, velocity: Velocity, x: Tensor, sigma: float, sigma_next: float, carry: Any, stochastic: bool
@@ -226,6 +231,14 @@ class Reward(Protocol):
 
 
 @slot("prompts")
+class PromptTable(Protocol):
+    """The prompts that a package ships under a name."""
+
+    def rows(self, split: str) -> list[dict[str, Any]]:
+        """Rows with a column "prompt" for split "train" or "heldout"; no prompt occurs in both."""
+        ...
+
+
 class PromptSource(Protocol):
     """Prompts in an endless, resumable order."""
 

@@ -65,6 +65,8 @@ def build(config: RunConfig, folder: Path, reporter: Any) -> Trainer:
         config.prompts.source,
         config.prompts.heldout or None,
         count=config.prompts.heldout_count,
+        split=config.prompts.split,
+        shuffle=config.prompts.shuffle,
         column=config.prompts.column,
         streaming=config.prompts.streaming,
         seed=config.run.seed,

@@ -89,7 +89,7 @@ class Trainer:
         with torch.no_grad(), self.accelerator.autocast(), policy.using(algorithm.rollout_weights):  # explore
             groups = algorithm.rollout(policy, prompts, plan, self.sampling, rng)
 
-        scores = self.score(groups)  # (R, N, G)
+        scores, noted = self.score(groups)  # (R, N, G)
 
         advantages = algorithm.advantage(scores, self.rewards.weights, plan)  # credit
         for group, advantage in zip(groups, advantages, strict=True):
@@ -97,18 +97,20 @@ class Trainer:
 
         norms = [self.update(units, meter) for units in algorithm.updates(groups, self.train.rows, rng)]  # learn
 
-        measured = reward_metrics(scores, self.rewards.weights, self.rewards.names) | meter.read()
+        measured = reward_metrics(scores, self.rewards.weights, self.rewards.names) | noted | meter.read()
         measured |= {"grad_norm": sum(norms) / max(1, len(norms)), "learning_rate": rate}
         measured |= {name: float(policy.counts[name]) for name in COUNTED}
         return measured | {"step_time": time.perf_counter() - started}
 
-    def score(self, groups: Sequence[RolloutGroup]) -> Tensor:
-        """Decode every member and score it: (R, N, G), float64 on the CPU."""
+    def score(self, groups: Sequence[RolloutGroup]) -> tuple[Tensor, dict[str, float]]:
+        """Decode every member and score it: (R, N, G), float64 on the CPU; and what the rewards logged, with their latency."""
         with torch.no_grad():
             images = self.policy.decode(torch.cat([group.final for group in groups]))
         prompts = [group.prompt for group in groups for _ in range(group.size)]
-        values = self.rewards.score(prompts, images, {"step": self.step}).values
-        return values.view(len(values), len(groups), -1)
+        state = {"global_step": self.step, "max_steps": self.train.max_steps}
+        scores = self.rewards.score(prompts, images, state)
+        noted = scores.metrics | {f"rewards/{name}/seconds": spent for name, spent in scores.seconds.items()}
+        return scores.values.view(len(scores.values), len(groups), -1), noted
 
     def update(self, units: list[Any], meter: Meter) -> float:
         """One optimizer step over the units; returns the gradient norm."""

@@ -24,7 +24,6 @@ SETTINGS = {
     "evaluation.samples": "8",
     "evaluation.every": "3",
 }
-CLOCK = ("step_time",)
 
 
 def start(folder: Path, *extra: str) -> subprocess.Popen[bytes]:
@@ -34,7 +33,7 @@ def start(folder: Path, *extra: str) -> subprocess.Popen[bytes]:
 
 def rows(folder: Path) -> list[dict[str, float]]:
     lines = (folder / "metrics.jsonl").read_text().splitlines()
-    return [{key: value for key, value in json.loads(line).items() if key not in CLOCK} for line in lines]
+    return [{key: value for key, value in json.loads(line).items() if key != "step_time" and not key.endswith("/seconds")} for line in lines]
 
 
 def wait_for(path: Path, process: subprocess.Popen[bytes]) -> None:

@@ -92,7 +92,7 @@ class PolicyGradient:
         if self.replayed.evaluations != 1:
             raise ConfigError(
                 f"{component_name(self.replayed)} asks the network {self.replayed.evaluations} times a step and cannot be "
-                "trained through; set train_solver=euler."
+                "trained through; set train_solver to one that asks once, such as euler or the rollout's SDE solver."
             )
         if isinstance(self.update_every, int) and self.update_every < 1:
             raise ConfigError(f"update_every must be 'rollout', 'anchor' or a number >= 1, got {self.update_every}.")

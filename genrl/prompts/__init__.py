@@ -3,13 +3,11 @@
 from genrl.prompts.heldout import CheckedPrompts, check_disjoint, distinct, split_heldout
 from genrl.prompts.loading import load_heldout, load_prompts, train_and_heldout
 from genrl.prompts.mapped import MapPrompts
-from genrl.prompts.rows import PromptTable
 from genrl.prompts.streaming import StreamingPrompts
 
 __all__ = [
     "CheckedPrompts",
     "MapPrompts",
-    "PromptTable",
     "StreamingPrompts",
     "check_disjoint",
     "distinct",

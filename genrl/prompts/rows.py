@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 from genrl.errors import PromptError
 from genrl.registry import entries, suggestion
@@ -26,14 +26,6 @@ _SPLIT_WORDS = {
     "val": "validation",
     "dev": "validation",
 }
-
-
-class PromptTable(Protocol):
-    """What is registered as kind "prompts": a frozen dataclass with the rows that a package ships."""
-
-    def rows(self, split: str) -> list[dict[str, Any]]:
-        """Rows with a column "prompt" for split "train" or "heldout"; no prompt occurs in both."""
-        ...
 
 
 def load_rows(source: str, split: str, streaming: bool, revision: str | None) -> Dataset | IterableDataset:

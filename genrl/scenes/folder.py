@@ -90,7 +90,7 @@ def build_pipeline() -> Pipeline:
 
 
 def save_folder(pipeline: Pipeline, folder: Path) -> None:
-    """Write the pipeline folder with half-precision weights (it loads in single precision with ``dtype=torch.float32``).
+    """Write the pipeline folder with half-precision weights; it loads in single precision by ``dtype=torch.float32``.
 
     Converts a copy of the weights, so ``pipeline`` stays as it is.
     """

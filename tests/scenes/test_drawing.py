@@ -16,9 +16,12 @@ def _rows(count: int, seed: int = 0) -> np.ndarray:
 def test_the_same_generator_draws_the_same_pictures():
     wanted = _rows(20)
     first, again, other = (draw(wanted, np.full(20, 0.4), np.random.default_rng(seed)) for seed in (1, 1, 2))
-    assert first.shape == (20, 3, SIZE, SIZE) and first.dtype == np.float32
-    assert first.min() >= 0 and first.max() <= 1
-    assert (first == again).all() and (first != other).any()
+    assert first.shape == (20, 3, SIZE, SIZE)
+    assert first.dtype == np.float32
+    assert first.min() >= 0
+    assert first.max() <= 1
+    assert (first == again).all()
+    assert (first != other).any()
 
 
 def test_objects_keep_their_distance_and_their_relation():
@@ -41,14 +44,16 @@ def test_clean_pictures_have_the_palette_colour_and_the_ground_they_should():
         near = np.abs(picture - PALETTE[row[1]]).max(-1) < 0.04
         assert near.sum() > 40
         corners = picture[[0, 0, -1, -1], [0, -1, 0, -1]].mean(-1)
-        assert (corners > GROUND[0] - 0.06).all() and (corners < GROUND[1] + 0.06).all()
+        assert (corners > GROUND[0] - 0.06).all()
+        assert (corners < GROUND[1] + 0.06).all()
 
 
 def test_corrupt_changes_one_thing_or_nothing():
     wanted, rng = _rows(500), np.random.default_rng(3)
     assert (corrupt(wanted, np.zeros(500), rng) == wanted).all()
     changed = (corrupt(wanted, np.ones(500), rng) != wanted).sum(1)
-    assert changed.max() == 1 and changed.mean() > 0.8
+    assert changed.max() == 1
+    assert changed.mean() > 0.8
 
 
 @pytest.mark.parametrize("level", [0.0, 0.5, 1.0])

@@ -33,16 +33,22 @@ def run(tmp_path_factory) -> tuple[State, Settings]:
 
 def test_a_batch_depends_on_seed_and_step_alone():
     first, again, other = make_batch(0, 3, 8), make_batch(0, 3, 8), make_batch(0, 4, 8)
-    assert first.prompts == again.prompts and torch.equal(first.x0, again.x0) and torch.equal(first.noise, again.noise)
+    assert first.prompts == again.prompts
+    assert torch.equal(first.x0, again.x0)
+    assert torch.equal(first.noise, again.noise)
     assert not torch.equal(first.x0, other.x0)
-    assert first.x0.min() >= -1 and first.x0.max() <= 1 and first.x0.min() < 0
+    assert first.x0.min() >= -1
+    assert first.x0.max() <= 1
+    assert first.x0.min() < 0
     assert ((first.time > 0) & (first.time < 1)).all()
 
 
 def test_rates_warm_up_stay_and_fall():
     factors = [rate_factor(step, 1000) for step in range(1000)]
-    assert factors[0] < 0.01 and factors[199] == factors[500] == 1.0
-    assert factors[-1] < 0.03 and factors == factors[:551] + sorted(factors[551:], reverse=True)
+    assert factors[0] < 0.01
+    assert factors[199] == factors[500] == 1.0
+    assert factors[-1] < 0.03
+    assert factors == factors[:551] + sorted(factors[551:], reverse=True)
     assert math.isclose(rate_factor(0, 2), 0.5)
 
 
@@ -72,7 +78,8 @@ def test_the_exported_folder_loads_and_samples_like_the_average(run):
 def test_the_log_has_the_numbers(run):
     _, settings = run
     row = json.loads((settings.output / "eval.jsonl").read_text().splitlines()[-1])
-    assert set(row) == {"step", "strict@2", "correctness@2", "quality@2"} and row["step"] == 4
+    assert set(row) == {"step", "strict@2", "correctness@2", "quality@2"}
+    assert row["step"] == 4
     assert (settings.output / "samples.png").is_file()
 
 
@@ -93,4 +100,5 @@ def test_the_shipped_folder_is_small():
 def test_the_shipped_model_is_able_but_mediocre():
     prompts = evaluate.evaluation_prompts()[:48]
     scores = score(prompts, sample(load_folder(), prompts, 8, seed=0))
-    assert 0.2 < scores.strict.mean() < 0.8 and scores.correctness.mean() > 0.5
+    assert 0.2 < scores.strict.mean() < 0.8
+    assert scores.correctness.mean() > 0.5

@@ -60,4 +60,6 @@ def test_inflated_blobs_lose(clean):
 
 def test_quality_is_between_zero_and_one(broad):
     quality = rendering_quality(broad.pictures)
-    assert quality.shape == (len(broad.pictures),) and quality.min() >= 0 and quality.max() <= 1
+    assert quality.shape == (len(broad.pictures),)
+    assert quality.min() >= 0
+    assert quality.max() <= 1

@@ -18,7 +18,8 @@ def test_reward_is_the_weighted_sum_and_lies_in_the_unit_interval(broad):
 
 def test_strict_is_a_metric_only(clean):
     measured = ScenesReward().metrics(clean.prompts, clean.pictures)
-    assert set(measured) == {"correctness", "quality", "strict"} and set(measured["strict"]) <= {0.0, 1.0}
+    assert set(measured) == {"correctness", "quality", "strict"}
+    assert set(measured["strict"]) <= {0.0, 1.0}
 
 
 def test_pil_images_score_like_tensors(clean):
@@ -36,7 +37,8 @@ def test_both_are_registered():
 def test_prompt_rows_keep_to_the_split_and_balance_the_kinds():
     train = [row["prompt"] for row in ScenesPrompts().rows("train")]
     held_out = [row["prompt"] for row in ScenesPrompts().rows("heldout")]
-    assert set(train) == set(train_prompts()) and set(held_out) <= set(held_out_prompts())
+    assert set(train) == set(train_prompts())
+    assert set(held_out) <= set(held_out_prompts())
     assert len(held_out) == len(set(held_out)) == 44
     share = np.mean([" a " in prompt for prompt in train])
     assert 0.45 < share < 0.55

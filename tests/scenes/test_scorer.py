@@ -12,7 +12,8 @@ from genrl.scenes.scorer import score
 def test_clean_pictures_pass(clean):
     scores = score(clean.prompts, clean.pictures)
     assert scores.strict.mean() >= 0.98
-    assert scores.correctness.mean() > 0.93 and scores.quality.mean() > 0.93
+    assert scores.correctness.mean() > 0.93
+    assert scores.quality.mean() > 0.93
 
 
 def test_the_broad_mixture_leaves_room_to_learn(broad):
@@ -47,7 +48,8 @@ def test_opposite_relations_fail(clean):
     other = clean.rows[chosen].copy()
     other[:, 6] ^= 1
     scores = score(describe(other), clean.pictures[chosen])
-    assert scores.strict.max() == 0 and scores.correctness.mean() < 0.75
+    assert scores.strict.max() == 0
+    assert scores.correctness.mean() < 0.75
 
 
 def test_noise_and_blank_pictures_earn_nothing(clean):
@@ -56,7 +58,9 @@ def test_noise_and_blank_pictures_earn_nothing(clean):
     noises = [rng.random((100, 3, 32, 32)), rng.normal(0.5, 0.3, (100, 3, 32, 32)), np.full((100, 3, 32, 32), np.nan)]
     for pictures in [*blanks, *map(torch.from_numpy, noises)]:
         scores = score(clean.prompts[:100], pictures)
-        assert scores.correctness.mean() < 0.02 and scores.quality.mean() < 0.1 and scores.strict.max() == 0
+        assert scores.correctness.mean() < 0.02
+        assert scores.quality.mean() < 0.1
+        assert scores.strict.max() == 0
 
 
 def test_partial_credit_is_rarely_the_same_twice(broad):

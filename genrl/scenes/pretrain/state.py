@@ -1,6 +1,5 @@
 """Everything that a base training carries from step to step, and its checkpoint file."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,7 +63,7 @@ def save_checkpoint(state: State, path: Path) -> None:
     }
     partial = path.with_suffix(".partial")
     torch.save(content, partial)
-    os.replace(partial, path)
+    partial.replace(path)
 
 
 def load_checkpoint(state: State, path: Path) -> None:

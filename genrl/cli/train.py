@@ -1,0 +1,82 @@
+"""`genrl train`: few flags; everything else is a setting, by `--set` or in a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from genrl.errors import ConfigError
+
+
+def train(
+    algo: Annotated[str | None, typer.Option(help="The recipe; see `genrl list algorithm`.  [default: neighbor-grpo]")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="A diffusers folder, a hub id, or the embedded model.  [default: scenes]")
+    ] = None,
+    reward: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME[=WEIGHT]", help="A registered reward, module:function or file.py:function. Repeatable."),
+    ] = None,
+    prompts: Annotated[
+        str | None, typer.Option(help="A file (txt, jsonl, csv, parquet), a directory, a hub id or a registered name.")
+    ] = None,
+    config: Annotated[Path | None, typer.Option(help="A YAML file of settings, such as `genrl show` prints.")] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="Shipped run settings, or none.  [default: scenes for the model scenes]")
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change one setting: perturber.sigma=0.2, solver=heun. Repeatable."),
+    ] = None,
+    output: Annotated[Path | None, typer.Option(help="The run's folder.  [default: runs/ALGO-MODEL-N]")] = None,
+    resume: Annotated[Path | None, typer.Option(metavar="RUN", help="Continue the run in this folder.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of everything random.  [default: 0]")] = None,
+    max_steps: Annotated[int | None, typer.Option(help="Iterations.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or mps.  [default: auto]")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, print the plan and exit.")] = False,
+) -> None:
+    """Train a flow model on a reward.
+
+    With no options it trains the embedded model [bold]scenes[/] with neighbor-grpo: a few minutes on two CPU cores.
+
+    [dim]Examples:[/]
+
+      genrl train
+
+      genrl train --algo mix-grpo --set steps.size=2 --seed 1
+
+      genrl train --model ./my-pipeline --reward my_module:my_reward --prompts prompts.txt
+
+      genrl train --config run.yaml --set train.learning_rate=2e-5 --dry-run
+
+      genrl train --resume runs/neighbor-grpo-scenes-1
+    """
+    from genrl.cli.plan import print_plan, with_output
+    from genrl.config import check, resolve, resumed
+
+    flags: dict[str, Any] = {
+        "model.path": model,
+        "rewards": reward or None,
+        "prompts.source": prompts,
+        "run.output": None if output is None else str(output),
+        "run.seed": seed,
+        "train.max_steps": max_steps,
+        "run.device": device,
+    }
+    flags = {key: value for key, value in flags.items() if value is not None}
+    if resume is not None:
+        if config is not None or preset is not None:
+            raise ConfigError("--resume goes on with the run's own configuration; leave --config and --preset out.")
+        settled = resumed(resume, algo=algo, sets=set_ or (), flags=flags)
+    else:
+        settled = resolve(algo, preset=preset, config=config, sets=set_ or (), flags=flags)
+    settled = with_output(settled)
+    check(settled, resuming=resume is not None)
+    if dry_run:
+        print_plan(settled)
+        return
+    from genrl.run import start
+
+    raise typer.Exit(start(settled, resume=resume is not None))

@@ -1,0 +1,178 @@
+"""Drives a pipeline's own `__call__` with its text encodings, its noise and its clock under control.
+
+The text-to-image and text-to-video pipelines of diffusers have one shape: encode the prompt, prepare latents, set the
+timesteps, `for t in timesteps: latents = scheduler.step(velocity, t, latents)`, decode. What arrives in `step` is guided,
+sign-corrected and packed already. So nothing here knows any model: it lets the pipeline run and replaces five of its parts.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from genrl.errors import ModelError
+from genrl.models.scheduler_proxy import Answered, Moment, SchedulerProxy
+from genrl.models.text_cache import SHORT, Encodings
+
+#: The guidance argument of `encode_prompt` in pipelines that encode the negative prompt in the same call.
+GUIDED = "do_classifier_free_guidance"
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What `prepare_latents` answers for a batch size: a stand-in for the latents, and what comes with them (ids)."""
+
+    latents: Tensor
+    rest: tuple[Any, ...] | None
+
+
+class Driver:
+    """One pipeline under control. The pipeline itself stays as it is and can be used beside it.
+
+    `call` holds the constant arguments of its `__call__`, such as height and guidance scale.
+    """
+
+    def __init__(self, pipe: Any, call: Mapping[str, Any]) -> None:
+        self.scheduler = SchedulerProxy(pipe.scheduler)
+        self.device = torch.device("cpu")
+        self._call = dict(call)
+        # `__wrapped__` is the method under `@torch.no_grad()`.
+        self._bare = type(pipe).__call__.__wrapped__
+        self._driven = _driven(pipe, self)
+        self._encode_signature = inspect.signature(pipe.encode_prompt)
+        self._encodings: dict[str, Encodings] = {}
+        self._prepared: dict[int, Prepared] = {}
+        self._texts: tuple[str, ...] = ()
+        self._latents: Tensor | None = None
+        # The pipeline's own noise is never used; it must not be drawn from the global generator either.
+        self._generator = torch.Generator()
+
+    def velocity(self, x: Tensor, moment: Moment, texts: tuple[str, ...]) -> Tensor:
+        """(B, *L) latents at one moment -> what the pipeline would hand to its scheduler."""
+        try:
+            self._run(texts, x, moment)
+        except Answered as answer:
+            return answer.velocity
+        raise ModelError("The pipeline returned without handing a velocity to its scheduler; it cannot be trained.")
+
+    def encode(self, text: str) -> None:
+        """Have the pipeline encode a text and whatever negative prompt it sets beside it."""
+        self._run((text,))
+
+    def start(self, steps: int = 1) -> Prepared:
+        """Everything before the first step, for one row; leaves the scheduler with its grid of `steps`."""
+        self._run((SHORT,), steps=steps)
+        return self._prepared[1]
+
+    def finish(self, latents: Tensor, output_type: str) -> Any:
+        """Everything after the last step."""
+        with torch.no_grad():
+            return self._run((SHORT,) * len(latents), latents, output_type=output_type)[0]
+
+    def _run(
+        self,
+        texts: tuple[str, ...],
+        latents: Tensor | None = None,
+        moment: Moment | None = None,
+        steps: int = 1,
+        output_type: str = "latent",
+    ) -> Any:
+        self._texts, self._latents = texts, latents
+        self.scheduler.expose(moment)
+        return self._bare(
+            self._driven,
+            prompt=list(texts),
+            num_inference_steps=steps,
+            generator=self._generator,
+            output_type=output_type,
+            return_dict=False,
+            **self._call,
+        )
+
+    def encode_prompt(self, own: Any, *args: Any, **kwargs: Any) -> Any:
+        """In place of the pipeline's: the kept encodings. One store for each set of the other arguments."""
+        arguments = self._encode_signature.bind(*args, **kwargs).arguments
+        prompt = arguments.pop("prompt")
+        # Pipelines that encode the negative prompt in a call of its own want one for each row.
+        texts = (prompt,) * len(self._texts) if isinstance(prompt, str) else tuple(prompt)
+        key = repr(arguments)
+        if key not in self._encodings:
+            encode = partial(_encode, own, arguments)
+            unguided = partial(_encode, own, arguments | {GUIDED: False}) if arguments.get(GUIDED) else None
+            self._encodings[key] = Encodings(encode, unguided)
+        if self._latents is None:
+            self._encodings[key].add(texts)
+        return self._encodings[key].batch(texts, self.device)
+
+    def prepare_latents(self, own: Any, *args: Any, **kwargs: Any) -> Any:
+        """In place of the pipeline's: our latents, in the dtype and with the companions of its own."""
+        rows = len(self._texts)
+        if rows not in self._prepared:
+            answer = own(*args, **kwargs)
+            first, rest = (answer[0], tuple(answer[1:])) if isinstance(answer, tuple) else (answer, None)
+            _check_noise(first)
+            # Only shape, dtype and device are ever read of the latents: a view of one zero stands for them.
+            self._prepared[rows] = Prepared(first.new_zeros(()).expand(first.shape), rest)
+        prepared = self._prepared[rows]
+        latents = prepared.latents if self._latents is None else self._latents.to(prepared.latents.dtype)
+        if latents.shape != prepared.latents.shape:
+            raise ModelError(
+                f"Latents of shape {tuple(latents.shape)} do not fit this pipeline, which prepares "
+                f"{tuple(prepared.latents.shape)}; draw noise of shape model.latent_shape()."
+            )
+        return latents if prepared.rest is None else (latents, *prepared.rest)
+
+
+def _driven(pipe: Any, driver: Driver) -> Any:
+    """`pipe` again, with five parts replaced.
+
+    A subclass on the very same `__dict__`: components that are replaced or moved later are seen by both, and the caller's
+    pipeline is never patched. The properties win over the dictionary's entries because they are data descriptors.
+    """
+    kind = type(pipe)
+
+    class Driven(kind):  # type: ignore[misc, valid-type]
+        # Reading these from the pipeline walks through all its modules, at every call.
+        scheduler = property(lambda self: driver.scheduler)
+        _execution_device = property(lambda self: driver.device)
+
+        def encode_prompt(self, *args: Any, **kwargs: Any) -> Any:
+            return driver.encode_prompt(super().encode_prompt, *args, **kwargs)
+
+        def prepare_latents(self, *args: Any, **kwargs: Any) -> Any:
+            return driver.prepare_latents(super().prepare_latents, *args, **kwargs)
+
+        def progress_bar(self, iterable: Any = None, total: int | None = None) -> Any:
+            return _NoBar() if iterable is None else iterable
+
+    driven = object.__new__(Driven)
+    driven.__dict__ = pipe.__dict__
+    return driven
+
+
+class _NoBar(nullcontext):
+    def __enter__(self) -> AbstractContextManager:
+        return self
+
+    def update(self, count: int = 1) -> None:
+        pass
+
+
+def _encode(own: Any, arguments: Mapping[str, Any], texts: list[str]) -> Any:
+    with torch.no_grad():
+        return own(prompt=list(texts), **arguments)
+
+
+def _check_noise(latents: Tensor) -> None:
+    if latents.numel() >= 64 and not 0.7 < float(latents.float().std()) < 1.4:
+        raise ModelError(
+            f"This pipeline starts from noise of standard deviation {float(latents.float().std()):.2f}, and genrl's paths "
+            "start from 1; a pipeline with a `noise_scale` has to be trained and configured with noise_scale=1.0."
+        )

@@ -1,0 +1,145 @@
+"""Text encodings: each text is encoded once, alone, and batches are put together from what was kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from genrl.errors import ModelError
+
+#: Texts to what `encode_prompt` answers for them.
+Encode = Callable[[list[str]], Any]
+#: How one of its outputs follows the batch: a row for each text, a list with one entry for each text, the padding mask
+#: that exists only where lengths differ, or the same for any batch (position ids, None).
+Kind = Literal["rows", "list", "mask", "shared"]
+
+#: Two texts of different length, encoded alone and together to learn how outputs follow the batch.
+SHORT, LONG = "a", "a photo of a red cat beside a blue dog"
+
+
+class Encodings:
+    """What one `encode_prompt` of a pipeline answers, kept on the CPU for each text.
+
+    `encode` is the call as the pipeline makes it; `encode_unguided` the same call without its negative prompt, if it has
+    one: the negative outputs are then encoded once, not again with each text.
+    """
+
+    def __init__(self, encode: Encode, encode_unguided: Encode | None = None) -> None:
+        self._encode = encode_unguided or encode
+        one, two = _leaves(encode([SHORT])), _leaves(encode([SHORT, LONG]))
+        self._constants = one if encode_unguided else (None,) * len(one)
+        self._kinds = tuple(_kind(a, b) for a, b in zip(one, two, strict=True))
+        self._pair = two
+        self._rows: dict[str, tuple[Any, ...]] = {}
+        # A rollout asks for the same batch at every step; two more entries would cost gigabytes with large encoders.
+        self._assembled = lru_cache(maxsize=2)(self._assemble)
+        self.add((SHORT, LONG))
+        if not all(map(_close, self._assemble((SHORT, LONG), torch.device("cpu")), two)):
+            raise ModelError(
+                "This pipeline encodes a text differently when other texts stand beside it, so encodings cannot be kept "
+                "for each text; choose a pipeline whose encode_prompt treats the rows of a batch independently."
+            )
+
+    def add(self, texts: Sequence[str]) -> None:
+        """Encode those of `texts` that are not kept yet."""
+        for text in texts:
+            if text not in self._rows:
+                leaves = _leaves(self._encode([text]))
+                self._rows[text] = tuple(c if _empty(x) else x for x, c in zip(leaves, self._constants, strict=True))
+
+    def batch(self, texts: tuple[str, ...], device: torch.device) -> Any:
+        """The outputs for a batch, equal to what the pipeline would have encoded for it."""
+        leaves = tuple(list(leaf) if isinstance(leaf, list) else leaf for leaf in self._assembled(texts, device))
+        return leaves if len(leaves) > 1 else leaves[0]
+
+    def _assemble(self, texts: tuple[str, ...], device: torch.device) -> tuple[Any, ...]:
+        distinct = list(dict.fromkeys(texts))
+        missing = [text for text in distinct if text not in self._rows]
+        if missing:
+            raise ModelError(f"The prompt {missing[0]!r} was never encoded; pass it to model.encode() first.")
+        position = {text: row for row, text in enumerate(distinct)}
+        index = [position[text] for text in texts]
+        rows = [self._rows[text] for text in distinct]
+        return tuple(self._join(j, rows, index, device) for j in range(len(self._kinds)))
+
+    def _join(self, j: int, rows: list[tuple[Any, ...]], index: list[int], device: torch.device) -> Any:
+        parts = [row[j] for row in rows]
+        kind = self._kinds[j]
+        if kind == "list":
+            entries = [part[0].to(device) if isinstance(part[0], Tensor) else part[0] for part in parts]
+            return [entries[i] for i in index]
+        if kind == "shared":
+            return parts[0].to(device) if isinstance(parts[0], Tensor) else parts[0]
+        joined = _stack(parts) if kind == "rows" else self._mask(rows, self._pair[j].dtype)
+        if joined is None or index == list(range(len(rows))):
+            return None if joined is None else joined.to(device)
+        return joined.to(device)[torch.tensor(index, device=device)]
+
+    def _mask(self, rows: list[tuple[Any, ...]], dtype: torch.dtype) -> Tensor | None:
+        """(B, longest) ones where a row has tokens; None if all rows are equally long."""
+        padded = next(j for j, kind in enumerate(self._kinds) if kind == "rows" and rows[0][j].ndim > 2)
+        lengths = torch.tensor([row[padded].shape[1] for row in rows])
+        if bool((lengths == lengths[0]).all()):
+            return None
+        return (torch.arange(int(lengths.max())) < lengths[:, None]).to(dtype)
+
+
+def _leaves(outputs: Any) -> tuple[Any, ...]:
+    """The outputs as a tuple, moved to the CPU."""
+    outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+    return tuple(_kept(leaf) for leaf in outputs)
+
+
+def _kept(leaf: Any) -> Any:
+    if isinstance(leaf, Tensor):
+        return leaf.detach().cpu()
+    if isinstance(leaf, list):
+        return [_kept(entry) for entry in leaf]
+    if leaf is None or isinstance(leaf, (int, float, bool)):
+        return leaf
+    raise ModelError(
+        f"encode_prompt of this pipeline answers with a {type(leaf).__name__}, and only tensors, lists of them, numbers "
+        "and None can be kept for each text; choose another pipeline."
+    )
+
+
+def _empty(leaf: Any) -> bool:
+    return leaf is None or (isinstance(leaf, list) and not leaf)
+
+
+def _kind(one: Any, two: Any) -> Kind:
+    """How an output follows the batch, from the encodings of one and of two texts."""
+    if isinstance(two, list):
+        return "list" if len(one) == 1 and len(two) == 2 else "shared"
+    if not isinstance(two, Tensor):
+        return "shared"
+    if one is None:
+        return "mask"
+    return "rows" if two.ndim > 0 and (one.shape[0], two.shape[0]) == (1, 2) else "shared"
+
+
+def _stack(parts: list[Tensor]) -> Tensor:
+    """Rows (1, ...) to (B, ...); shorter rows are padded with zeros at the end of axis 1."""
+    if all(part.shape == parts[0].shape for part in parts):
+        return torch.cat(parts)
+    longest = max(part.shape[1] for part in parts)
+    stacked = parts[0].new_zeros(len(parts), longest, *parts[0].shape[2:])
+    for row, part in zip(stacked, parts, strict=True):
+        row[: part.shape[1]] = part[0]
+    return stacked
+
+
+def _close(ours: Any, theirs: Any) -> bool:
+    """Equal up to the rounding that a different batch size brings."""
+    if isinstance(theirs, list):
+        return len(ours) == len(theirs) and all(map(_close, ours, theirs))
+    if not isinstance(theirs, Tensor):
+        return ours == theirs
+    if not isinstance(ours, Tensor) or ours.shape != theirs.shape:
+        return False
+    tolerance = 1e-3 if theirs.dtype in (torch.float32, torch.float64) else 5e-2
+    return bool((ours.double() - theirs.double()).norm() <= tolerance * theirs.double().norm())
