@@ -8,6 +8,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from genrl._version import __version__
+
 if TYPE_CHECKING:
     from genrl.algorithms.policy_gradient import PolicyGradient
     from genrl.config import RunConfig, resolve, to_yaml
@@ -15,8 +17,6 @@ if TYPE_CHECKING:
     from genrl.registry import entries, register
     from genrl.spec import from_spec, override, to_spec
     from genrl.types import Paper, Prompt, RolloutGroup, Sampling, Step, StepPlan, Unit
-
-__version__ = "0.1.0"
 
 _HOMES = {
     "genrl.algorithms.policy_gradient": ["PolicyGradient"],

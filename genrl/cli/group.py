@@ -10,8 +10,8 @@ from typer.core import TyperGroup
 
 from genrl.errors import GenrlError
 
-#: Exit codes: a mistake the user can mend, as for a wrong option; Ctrl-C gives 130.
-MISTAKE = 2
+#: What the user can mend exits like a wrong option, Ctrl-C as shells expect it.
+MISTAKE, INTERRUPTED = 2, 130
 
 
 class SentenceGroup(TyperGroup):
@@ -25,3 +25,5 @@ class SentenceGroup(TyperGroup):
                 raise
             typer.secho(f"Error: {error}", fg="red", err=True)
             raise typer.Exit(MISTAKE) from None
+        except KeyboardInterrupt:
+            raise typer.Exit(INTERRUPTED) from None

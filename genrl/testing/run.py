@@ -1,0 +1,93 @@
+"""Explore, score, credit, learn on the toy model: the trainer's loop without the trainer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from genrl.policy import WeightedPolicy
+from genrl.protocols import Algorithm
+from genrl.randomness import Randomness
+from genrl.rollout import walk
+from genrl.solvers import Euler
+from genrl.testing.toy import SHAPE, ToyModel
+from genrl.types import Metrics, Prompt, RolloutGroup, Sampling, StepPlan, Unit
+
+TEXTS = ("a red circle", "two blue squares")
+#: Rows in one forward-backward, fewer than an update has.
+ROWS = 16
+LEARNING_RATE = 0.05
+
+
+class ToyRun:
+    """An algorithm at work on the toy model, at the default `Sampling`; the reward of a picture is its brightness."""
+
+    def __init__(self, algorithm: Algorithm, seed: int = 0, sampling: Sampling | None = None) -> None:
+        self.algorithm, self.sampling = algorithm, sampling or Sampling()
+        self.rng = Randomness((seed, "toy"))
+        self.policy = WeightedPolicy(ToyModel(seed), algorithm.weight_sets | {algorithm.rollout_weights})
+        self.optimizer = torch.optim.Adam(self.policy.parameters(), lr=LEARNING_RATE)
+
+    def plan(self, k: int) -> StepPlan:
+        sigmas = self.policy.model.sigmas(self.sampling.steps)
+        return self.algorithm.plan(k, sigmas, self.sampling, self.rng.fold(k))
+
+    def explore(self, k: int) -> list[RolloutGroup]:
+        """The groups of iteration k, without advantages."""
+        prompts = [Prompt(text, index=k * len(TEXTS) + i) for i, text in enumerate(TEXTS)]
+        self.policy.encode([prompt.text for prompt in prompts])
+        with torch.no_grad(), self.policy.using(self.algorithm.rollout_weights):
+            return self.algorithm.rollout(self.policy, prompts, self.plan(k), self.sampling, self.rng.fold(k))
+
+    def credit(self, groups: Sequence[RolloutGroup]) -> None:
+        finals = torch.cat([group.final for group in groups])
+        rewards = brightness(self.policy.decode(finals)).view(1, len(groups), -1).double()
+        advantages = self.algorithm.advantage(rewards, torch.ones(1, dtype=torch.float64), groups[0].plan)
+        for group, advantage in zip(groups, advantages, strict=True):
+            group.advantages = advantage
+
+    def updates(self, k: int, groups: Sequence[RolloutGroup], rows: int = ROWS) -> list[list[Unit]]:
+        return [list(units) for units in self.algorithm.updates(groups, rows, self.rng.fold(k))]
+
+    def backward(self, units: Sequence[Unit]) -> Metrics:
+        """Leave the gradient of one optimizer step in the parameters; the metrics of its last unit."""
+        self.optimizer.zero_grad()
+        total, metrics = sum(unit.weight for unit in units), {}
+        for unit in units:
+            loss, metrics = self.algorithm.loss(self.policy, unit)
+            (loss * (unit.weight / total)).backward()
+        return metrics
+
+    def gradient(self) -> Tensor:
+        """The gradient (P,), zeros where there is none."""
+        parts = [torch.zeros_like(p) if p.grad is None else p.grad for p in self.policy.parameters()]
+        return torch.cat([part.flatten() for part in parts])
+
+    def weights(self) -> Tensor:
+        return torch.cat([p.detach().flatten() for p in self.policy.parameters()])
+
+    def iterate(self, k: int) -> None:
+        """One round of explore, score, credit, learn."""
+        groups = self.explore(k)
+        self.credit(groups)
+        for units in self.updates(k, groups):
+            self.backward(units)
+            self.optimizer.step()
+
+    @torch.no_grad()
+    def heldout_reward(self) -> float:
+        """Mean brightness of 32 samples from fixed noise, by Euler's method."""
+        prompts = [Prompt(TEXTS[i % len(TEXTS)], index=i) for i in range(32)]
+        self.policy.encode(list(TEXTS))
+        noise = torch.randn((len(prompts), *SHAPE), generator=Randomness(("held out",)).generator())
+        steps = self.sampling.steps
+        plan = StepPlan(self.policy.model.sigmas(steps), (False,) * steps, torch.zeros(0, dtype=torch.int64))
+        groups = walk(self.policy, prompts, noise, Euler(), plan, self.sampling, [])
+        return float(brightness(self.policy.decode(torch.cat([group.final for group in groups]))).mean())
+
+
+def brightness(images: Tensor) -> Tensor:
+    """(B,) mean of images (B, 3, H, W)."""
+    return images.flatten(1).mean(dim=1)
