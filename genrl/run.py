@@ -27,6 +27,7 @@ from genrl.prompts import train_and_heldout
 from genrl.registry import entry
 from genrl.reporting import RunReporter
 from genrl.rewards import RewardPanel, resolve_reward
+from genrl.scenes.folder import MODEL_FOLDER
 from genrl.settings import ModelSettings
 from genrl.trainer import Trainer
 
@@ -110,7 +111,7 @@ def build(config: RunConfig, folder: Path, reporter: Any) -> Trainer:
 def load_policy(settings: ModelSettings, algorithm: Algorithm, ema: bool, device: torch.device) -> WeightedPolicy:
     """The model with its trainable weights and the weight sets that the algorithm and the trainer need."""
     model = load_model(
-        settings.path,
+        str(MODEL_FOLDER) if settings.path == "scenes" else settings.path,
         call=settings.call,
         dtype=settings.dtype,
         device=device,

@@ -19,6 +19,7 @@ from genrl.cli.train import train
 app = typer.Typer(
     cls=SentenceGroup,
     no_args_is_help=True,
+    add_completion=False,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},

@@ -32,7 +32,8 @@ def print_plan(config: RunConfig, console: Console | None = None) -> None:
     for name, value in plan_rows(config):
         table.add_row(name, value)
     console = console or Console()
-    console.print(table, "Everything that can be checked before loading weights is in order. Nothing was run.", sep="\n")
+    console.print(table)
+    console.print("All that can be checked before weights are loaded is in order. Nothing was run.", soft_wrap=True)
 
 
 def plan_rows(config: RunConfig) -> Iterator[tuple[str, str]]:

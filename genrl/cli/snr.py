@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def snr(
-    algo: Annotated[list[str] | None, typer.Argument(help="Recipes to compare.  [default: neighbor-grpo]")] = None,
+    algo: Annotated[list[str] | None, typer.Argument(help="Recipes to compare.", show_default="neighbor-grpo")] = None,
     batches: Annotated[int, typer.Option(min=2, help="Independent batches; more narrow the error.")] = 6,
     model: Annotated[str | None, typer.Option(help="As for train.")] = None,
     reward: Annotated[list[str] | None, typer.Option(metavar="NAME[=WEIGHT]", help="As for train.")] = None,

@@ -11,9 +11,11 @@ from genrl.errors import ConfigError
 
 
 def train(
-    algo: Annotated[str | None, typer.Option(help="The recipe; see `genrl list algorithm`.  [default: neighbor-grpo]")] = None,
+    algo: Annotated[
+        str | None, typer.Option(help="The recipe; see `genrl list algorithm`.", show_default="neighbor-grpo")
+    ] = None,
     model: Annotated[
-        str | None, typer.Option(help="A diffusers folder, a hub id, or the embedded model.  [default: scenes]")
+        str | None, typer.Option(help="A diffusers folder, a hub id or the embedded model.", show_default="scenes")
     ] = None,
     reward: Annotated[
         list[str] | None,
@@ -24,17 +26,17 @@ def train(
     ] = None,
     config: Annotated[Path | None, typer.Option(help="A YAML file of settings, such as `genrl show` prints.")] = None,
     preset: Annotated[
-        str | None, typer.Option(help="Shipped run settings, or none.  [default: scenes for the model scenes]")
+        str | None, typer.Option(help="Shipped run settings, or none.", show_default="scenes for the model scenes")
     ] = None,
     set_: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Change one setting: perturber.sigma=0.2, solver=heun. Repeatable."),
+        typer.Option("--set", metavar="KEY=VALUE", help="One setting: perturber.sigma=0.2, solver=heun. Repeatable."),
     ] = None,
-    output: Annotated[Path | None, typer.Option(help="The run's folder.  [default: runs/ALGO-MODEL-N]")] = None,
+    output: Annotated[Path | None, typer.Option(help="The run's folder.", show_default="runs/ALGO-MODEL-N")] = None,
     resume: Annotated[Path | None, typer.Option(metavar="RUN", help="Continue the run in this folder.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of everything random.  [default: 0]")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of everything random.", show_default="0")] = None,
     max_steps: Annotated[int | None, typer.Option(help="Iterations.")] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or mps.  [default: auto]")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or mps.", show_default="auto")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, print the plan and exit.")] = False,
 ) -> None:
     """Train a flow model on a reward.

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from genrl.errors import ModelError
+from genrl.models.requirements import trainable
 from genrl.models.scheduler_proxy import Answered, Moment, SchedulerProxy
 from genrl.models.text_cache import SHORT, Encodings
 
@@ -41,8 +42,7 @@ class Driver:
 
     def __init__(self, pipe: Any, call: Mapping[str, Any]) -> None:
         self.scheduler = SchedulerProxy(pipe.scheduler)
-        self.device = torch.device("cpu")
-        self._call = dict(call)
+        self._pipe, self._name, self._call = pipe, trainable(pipe)[0], dict(call)
         # `__wrapped__` is the method under `@torch.no_grad()`.
         self._bare = type(pipe).__call__.__wrapped__
         self._driven = _driven(pipe, self)
@@ -53,6 +53,11 @@ class Driver:
         self._latents: Tensor | None = None
         # The pipeline's own noise is never used; it must not be drawn from the global generator either.
         self._generator = torch.Generator()
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network is, and so where everything has to be."""
+        return next(getattr(self._pipe, self._name).parameters()).device
 
     def velocity(self, x: Tensor, moment: Moment, texts: tuple[str, ...]) -> Tensor:
         """(B, *L) latents at one moment -> what the pipeline would hand to its scheduler."""
@@ -102,14 +107,21 @@ class Driver:
         prompt = arguments.pop("prompt")
         # Pipelines that encode the negative prompt in a call of its own want one for each row.
         texts = (prompt,) * len(self._texts) if isinstance(prompt, str) else tuple(prompt)
+        # Not part of the key: a model that moves to another device keeps its encodings.
+        arguments.pop("device", None)
         key = repr(arguments)
         if key not in self._encodings:
-            encode = partial(_encode, own, arguments)
-            unguided = partial(_encode, own, arguments | {GUIDED: False}) if arguments.get(GUIDED) else None
+            encode = partial(self._encode, own, arguments)
+            unguided = partial(self._encode, own, arguments | {GUIDED: False}) if arguments.get(GUIDED) else None
             self._encodings[key] = Encodings(encode, unguided)
         if self._latents is None:
             self._encodings[key].add(texts)
         return self._encodings[key].batch(texts, self.device)
+
+    def _encode(self, own: Any, arguments: Mapping[str, Any], texts: list[str]) -> Any:
+        device = {"device": self.device} if "device" in self._encode_signature.parameters else {}
+        with torch.no_grad():
+            return own(prompt=list(texts), **device, **arguments)
 
     def prepare_latents(self, own: Any, *args: Any, **kwargs: Any) -> Any:
         """In place of the pipeline's: our latents, in the dtype and with the companions of its own."""
@@ -163,11 +175,6 @@ class _NoBar(nullcontext):
 
     def update(self, count: int = 1) -> None:
         pass
-
-
-def _encode(own: Any, arguments: Mapping[str, Any], texts: list[str]) -> Any:
-    with torch.no_grad():
-        return own(prompt=list(texts), **arguments)
 
 
 def _check_noise(latents: Tensor) -> None:

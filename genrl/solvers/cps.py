@@ -31,6 +31,10 @@ class CPS:
 
     evaluations: ClassVar[int] = 1
     noisy: ClassVar[bool] = True
+    #: See `genrl.testing`.
+    exceptions: ClassVar[dict[str, str]] = {
+        "keeps-the-marginals": "fresh noise replaces a share of the old that does not shrink with the step"
+    }
 
     def __post_init__(self) -> None:
         check_level("cps noise_level", self.noise_level, highest=1.0)

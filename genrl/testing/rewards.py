@@ -15,7 +15,7 @@ from genrl.testing.check import expect, expect_close
 from genrl.types import Prompt
 
 #: What rewards are asked about unless they declare `example_prompts`, a tuple of texts or of `Prompt`s with columns.
-PROMPTS = ("a red circle", "two blue squares", "a green triangle left of a yellow star", "a red circle")
+PROMPTS = ("a red circle", "two blue squares", "a green triangle left of a yellow square", "a red circle")
 SIDE = 32
 
 

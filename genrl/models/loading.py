@@ -1,0 +1,71 @@
+"""From a folder or hub id to a model."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import torch
+
+from genrl.errors import ConfigError, ModelError
+from genrl.models.pipeline import DiffusersModel
+from genrl.registry import suggestion
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+_HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
+
+
+def load_model(
+    path: str | Path,
+    *,
+    call: Mapping[str, Any] = MappingProxyType({}),
+    dtype: str = "float32",
+    device: str | torch.device = "cpu",
+    revision: str | None = None,
+    trust_remote_code: bool = False,
+    max_rows: int | None = None,
+    decode_rows: int = 16,
+) -> DiffusersModel:
+    """Load a diffusers flow pipeline from a local folder or from the hub, safetensors only.
+
+    Raises ModelError for a missing or incomplete folder, an unknown hub id, or a pipeline that is no flow; ConfigError
+    for a `call` argument that the pipeline does not have. The other arguments are those of `DiffusersModel`.
+    """
+    if dtype not in DTYPES:
+        raise ConfigError(f"There is no dtype {dtype!r}{suggestion(dtype, DTYPES)}")
+    _check_path(Path(path).expanduser())
+    from diffusers import DiffusionPipeline
+
+    source = str(Path(path).expanduser()) if Path(path).expanduser().exists() else str(path)
+    try:
+        pipe = DiffusionPipeline.from_pretrained(
+            source,
+            torch_dtype=DTYPES[dtype],
+            use_safetensors=True,
+            revision=revision,
+            trust_remote_code=trust_remote_code,
+        )
+    except (OSError, ValueError) as error:
+        raise ModelError(
+            f"The model {str(path)!r} does not load: {error} Give the folder of a diffusers pipeline with safetensors "
+            "weights, or a hub id that this machine can reach and may read."
+        ) from error
+    return DiffusersModel(pipe.to(device), call, max_rows=max_rows, decode_rows=decode_rows)
+
+
+def _check_path(path: Path) -> None:
+    """Refuse, before anything heavy is done, what cannot be a pipeline."""
+    if path.exists():
+        if not (path / "model_index.json").is_file():
+            raise ModelError(
+                f"{path} has no model_index.json, so it is not the folder of a diffusers pipeline; give the folder that "
+                "`pipe.save_pretrained(folder)` wrote."
+            )
+    elif not _HUB_ID.fullmatch(str(path)):
+        raise ModelError(
+            f"There is no model folder {path}; give an existing folder, a hub id such as owner/name, or 'scenes' for the "
+            "model that comes with genrl."
+        )

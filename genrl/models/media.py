@@ -1,0 +1,25 @@
+"""What a pipeline decodes, as tensors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+def output_type_of(pipe: Any) -> str:
+    """The output type whose result is post-processed to [0, 1].
+
+    "pt" stays on the device, but pipelines in pixel space return it raw, in [-1, 1]: they have no decoder to follow.
+    """
+    return "pt" if pipe.components.get("vae") is not None else "np"
+
+
+def to_tensor(media: Any, device: torch.device) -> Tensor:
+    """Pipeline output to (B, 3, H, W) or (B, F, 3, H, W), float32 on `device`; arrays have their channels last."""
+    if isinstance(media, list):
+        media = torch.stack(media) if isinstance(media[0], Tensor) else np.stack(media)
+    tensor = media if isinstance(media, Tensor) else torch.from_numpy(media).movedim(-1, -3)
+    return tensor.to(device, torch.float32)

@@ -1,0 +1,133 @@
+"""Any flow pipeline of diffusers as a `FlowModel`: its guided velocity with gradients, its grid, its decoder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from genrl.errors import ConfigError, ModelError
+from genrl.models.driver import Driver
+from genrl.models.media import output_type_of, to_tensor
+from genrl.models.requirements import check_call, check_pipeline, trainable
+from genrl.models.saving import save_lora, save_pipeline
+from genrl.models.scheduler_proxy import Moment
+from genrl.types import Condition
+
+#: Timesteps kept on the device; enough for any grid, and bounded for recipes that draw a new grid each iteration.
+MOMENTS = 512
+
+
+class DiffusersModel:
+    """A diffusers flow pipeline that answers `velocity(x, sigma, condition)`.
+
+    pipe: the pipeline, on its device and in its dtype. Its networks are put in eval mode (dropout would make the policy
+        that learns another one than the policy that sampled); its other modules are frozen.
+    call: constant arguments of its `__call__`: height, width, guidance_scale, negative_prompt, num_frames, ...
+    max_rows: larger batches are split; fewer rows at a time need less memory, more rows use the device better.
+    decode_rows: the same for decoding.
+    """
+
+    def __init__(
+        self,
+        pipe: Any,
+        call: Mapping[str, Any] = MappingProxyType({}),
+        max_rows: int | None = None,
+        decode_rows: int = 16,
+    ) -> None:
+        check_pipeline(pipe)
+        check_call(pipe, call)
+        self.pipe, self.call, self.max_rows, self.decode_rows = pipe, dict(call), max_rows, decode_rows
+        self._names = trainable(pipe)
+        for name, module in pipe.components.items():
+            if isinstance(module, nn.Module):
+                module.eval()
+                if name not in self._names:
+                    module.requires_grad_(False)
+        self._driver = Driver(pipe, self.call)
+        self._encoded: set[str] = set()
+        self._grids: dict[int, tuple[float, ...]] = {}
+        #: The scheduler's own timestep (1,) for each sigma of a grid that was asked for.
+        self._timesteps: dict[float, Tensor] = {}
+        self._moments: dict[tuple[float, torch.device], Moment] = {}
+
+    @property
+    def networks(self) -> dict[str, nn.Module]:
+        return {name: getattr(self.pipe, name) for name in self._names}
+
+    @property
+    def device(self) -> torch.device:
+        return self._driver.device
+
+    def encode(self, texts: Sequence[str]) -> tuple[Condition, int]:
+        """A condition with one row a text, and how many of the texts were encoded now: each text is encoded once ever."""
+        new = [text for text in dict.fromkeys(texts) if text not in self._encoded]
+        for text in new:
+            self._driver.encode(text)
+            self._encoded.add(text)
+        return Condition(tuple(texts)), len(new)
+
+    def latent_shape(self) -> tuple[int, ...]:
+        """Shape of one latent as the pipeline prepares it (FLUX: packed, (tokens, channels))."""
+        return tuple(self._driver.start().latents.shape[1:])
+
+    def sigmas(self, steps: int) -> tuple[float, ...]:
+        """The pipeline's own grid of `steps` steps, its shift applied: steps + 1 points down to exactly 0."""
+        if steps not in self._grids:
+            self._driver.start(steps)
+            scheduler = self.pipe.scheduler
+            grid = tuple(scheduler.sigmas.tolist())
+            falling = all(a > b for a, b in zip(grid, grid[1:], strict=False))
+            if len(grid) != steps + 1 or grid[-1] != 0.0 or not falling:
+                raise ModelError(
+                    f"{type(scheduler).__name__} gives no grid of {steps} falling steps down to 0 ({grid}). Set the scheduler "
+                    "of the pipeline to FlowMatchEulerDiscreteScheduler.from_config(pipe.scheduler.config)."
+                )
+            self._grids[steps] = grid
+            self._timesteps |= zip(grid, scheduler.timesteps.cpu().split(1), strict=False)
+            self._moments.clear()
+        return self._grids[steps]
+
+    def velocity(self, x: Tensor, sigma: float, condition: Condition) -> Tensor:
+        """Guided velocity eps - x0, (B, *L) float32, differentiable; one run of the network (two with two-call guidance).
+
+        The network is conditioned on the scheduler's own timestep where sigma lies on a grid that `sigmas` returned (some
+        schedulers round it), elsewhere on sigma times the number of training timesteps. Autocast is the caller's.
+        """
+        if len(x) != len(condition):
+            raise ModelError(f"{len(x)} latents but {len(condition)} prompts; give one prompt for each row.")
+        moment = self._moment(sigma, x.device)
+        rows = self.max_rows or len(x)
+        parts = [
+            self._driver.velocity(x[k : k + rows], moment, condition.texts[k : k + rows]) for k in range(0, len(x), rows)
+        ]
+        return (parts[0] if len(parts) == 1 else torch.cat(parts)).float()
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """Images (B, 3, H, W) or frames (B, F, 3, H, W), float32 in [0, 1], by the pipeline's own tail."""
+        output_type = output_type_of(self.pipe)
+        parts = latents.split(self.decode_rows)
+        return torch.cat([to_tensor(self._driver.finish(part, output_type), latents.device) for part in parts])
+
+    def save(self, folder: str | Path, weights: str) -> None:
+        """ "full": a pipeline folder for `DiffusionPipeline.from_pretrained`; "lora": a file for `load_lora_weights`."""
+        if weights == "full":
+            save_pipeline(self.pipe, self.networks, folder)
+        elif weights == "lora":
+            save_lora(self.networks, folder)
+        else:
+            raise ConfigError(f'weights must be "full" or "lora", not {weights!r}.')
+
+    def _moment(self, sigma: float, device: torch.device) -> Moment:
+        key = (sigma, device)
+        if key not in self._moments:
+            if len(self._moments) >= MOMENTS:
+                self._moments.clear()
+            scale = self.pipe.scheduler.config.num_train_timesteps
+            timesteps = self._timesteps.get(sigma, torch.tensor([sigma * scale], dtype=torch.float32))
+            self._moments[key] = Moment(timesteps.to(device), torch.tensor([sigma, 0.0]))
+        return self._moments[key]
