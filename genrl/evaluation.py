@@ -13,7 +13,7 @@ from genrl.policy import WeightedPolicy
 from genrl.protocols import Solver
 from genrl.randomness import Randomness
 from genrl.rewards import RewardPanel
-from genrl.rollout import walk
+from genrl.rollout import sigma_grid, walk
 from genrl.settings import EvaluationSettings
 from genrl.statistics import Interval, bootstrap
 from genrl.types import Prompt, Sampling, StepPlan
@@ -49,9 +49,8 @@ class Evaluator:
 
     def __call__(self, policy: WeightedPolicy, rewards: RewardPanel) -> Evaluation:
         steps = self.settings.steps or self.sampling.steps
-        plan = StepPlan(
-            policy.model.sigmas(steps), (False,) * steps, torch.zeros(0, dtype=torch.long)
-        )
+        grid = sigma_grid(policy.model, steps, self.sampling.shift)
+        plan = StepPlan(grid, (False,) * steps, torch.zeros(0, dtype=torch.long))
         rng, chosen = Randomness((self.settings.seed, "evaluation")), self.chosen()
         images, values = [], []
         for start in range(0, len(chosen), BATCH):

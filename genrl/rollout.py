@@ -8,12 +8,18 @@ from typing import Any, Literal
 import torch
 from torch import Generator, Tensor
 
-from genrl.protocols import Policy, Solver
+from genrl.protocols import FlowModel, Policy, Solver
+from genrl.schedule import shift_grid
 from genrl.surrogates import gaussian_log_prob
 from genrl.types import Condition, KeptStep, Prompt, RolloutGroup, Sampling, Step, StepPlan, take
 
 #: What gets decoded: the last state, or the clean estimate x0 of the last step (DanceGRPO, whose last state is noisy).
 Final = Literal["state", "x0"]
+
+
+def sigma_grid(model: FlowModel, steps: int, shift: float | None) -> tuple[float, ...]:
+    """steps + 1 points: the model's own grid, or the evenly shifted one if `shift` is given."""
+    return model.sigmas(steps) if shift is None else shift_grid(steps, shift)
 
 
 def walk(

@@ -21,6 +21,7 @@ from genrl.policy import COUNTED, WeightedPolicy
 from genrl.protocols import Algorithm, PromptSource
 from genrl.randomness import Randomness
 from genrl.rewards import RewardPanel
+from genrl.rollout import sigma_grid
 from genrl.settings import EvaluationSettings, RunSettings, TrainSettings
 from genrl.types import RolloutGroup, Sampling
 
@@ -56,7 +57,7 @@ class Trainer:
 
     def __post_init__(self) -> None:
         self.optimization = Optimization(self.policy.parameters(), self.train, self.accelerator)
-        self.sigmas = self._sigmas()
+        self.sigmas = sigma_grid(self.policy.model, self.sampling.steps, self.sampling.shift)
 
     def fit(self, stop: Callable[[], bool]) -> None:
         """Iterate until `train.max_steps`, or until `stop()` says so at an iteration's end; saves in both cases."""
@@ -167,6 +168,3 @@ class Trainer:
 
     def _rng(self) -> Randomness:
         return Randomness((self.run.seed, "train"))
-
-    def _sigmas(self) -> tuple[float, ...]:
-        return self.policy.model.sigmas(self.sampling.steps)

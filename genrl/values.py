@@ -8,7 +8,6 @@ import math
 import types
 import typing
 from collections.abc import Mapping
-from functools import cache
 from typing import Any, Literal
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
@@ -49,7 +48,6 @@ def describe(annotation: Any) -> str:
     return " or ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
 
 
-@cache
 def field_types(owner: type) -> dict[str, Any]:
     """The annotations of a dataclass's fields, in order, with string annotations resolved."""
     try:

@@ -48,7 +48,7 @@ def build(family: str) -> Tiny:
     return tiny
 
 
-def tokenizer(padding_side: str = "right") -> transformers.PreTrainedTokenizerFast:
+def tokenizer() -> transformers.PreTrainedTokenizerFast:
     """Word level; unknown words are <unk>, so any text has a length."""
     words = {word: index for index, word in enumerate(SPECIAL + WORDS)}
     raw = Tokenizer(models.WordLevel(words, unk_token="<unk>"))
@@ -63,7 +63,7 @@ def tokenizer(padding_side: str = "right") -> transformers.PreTrainedTokenizerFa
         bos_token="<s>",
         eos_token="</s>",
         model_max_length=77,
-        padding_side=padding_side,
+        padding_side="right",
         chat_template=CHAT_TEMPLATE,
     )
 
@@ -91,7 +91,7 @@ def t5(width: int = 32) -> transformers.T5EncoderModel:
     return transformers.T5EncoderModel(config)
 
 
-def decoder_only(kind: str, width: int = 16, layers: int = 3, **extra: Any) -> transformers.PreTrainedModel:
+def decoder_only(kind: str, width: int = 16, layers: int = 3) -> transformers.PreTrainedModel:
     """A small language model of that family ("Llama", "Qwen3", "Gemma2", "Mistral"), for its hidden states."""
     config = getattr(transformers, f"{kind}Config")(
         vocab_size=VOCABULARY,
@@ -101,9 +101,8 @@ def decoder_only(kind: str, width: int = 16, layers: int = 3, **extra: Any) -> t
         num_attention_heads=2,
         num_key_value_heads=2,
         head_dim=8,
-        max_position_embeddings=512,
+        max_position_embeddings=1024,
         pad_token_id=0,
-        **extra,
     )
     return getattr(transformers, f"{kind}Model")(config)
 
@@ -305,17 +304,9 @@ def z_image() -> Tiny:
         scheduler=diffusers.FlowMatchEulerDiscreteScheduler(shift=3.0),
         vae=vae,
         text_encoder=decoder_only("Qwen3"),
-        tokenizer=ChatTokenizer.of(tokenizer()),
+        tokenizer=tokenizer(),
     )
     return Tiny(pipe, {"height": 32, "width": 32, "guidance_scale": 5.0, "max_sequence_length": 32})
-
-
-class ChatTokenizer(transformers.PreTrainedTokenizerFast):
-    """A tokenizer whose class accepts the template arguments of Qwen3."""
-
-    @classmethod
-    def of(cls, plain: transformers.PreTrainedTokenizerFast) -> transformers.PreTrainedTokenizerFast:
-        return plain
 
 
 def sana() -> Tiny:
@@ -356,7 +347,7 @@ def sana() -> Tiny:
     )
     pipe = diffusers.SanaPipeline(
         tokenizer=tokenizer(),
-        text_encoder=decoder_only("Gemma2", max_position_embeddings=1024),
+        text_encoder=decoder_only("Gemma2"),
         vae=vae,
         transformer=transformer,
         scheduler=scheduler,

@@ -4,7 +4,8 @@ Explore  one initial noise a group; constant-eta SDE noise on all T steps makes 
 Credit   z-score in the group, unbiased standard deviation
 Learn    a random 60 % of the first T - 1 steps, drawn for each member; Gaussian ratio; clip 1e-4
 
-Constants: the authors' FLUX script for 16 GPUs (T = 16, G = 12, eta .3, shift 3, AdamW 1e-5, an update for every 4 members).
+Constants: the authors' FLUX script for 16 GPUs (T = 16, G = 12, eta .3, AdamW 1e-5, an update for every 4 members; their
+`sampling.shift` is 3, here the model's own grid is the default).
 What is decoded is the clean estimate of the last step, as in their code, because noise enters the last state as well.
 
 Departures: the noise is shared inside a group, not over all prompts of a process; the steps drawn for the members are the same
@@ -26,7 +27,7 @@ PAPER = Paper(
     "Zeyue Xue, Jie Wu, Yu Gao, Fangyuan Kong, Lingting Zhu, Mengzhao Chen, Zhiheng Liu, Wei Liu, Qiushan Guo, Weilin Huang, Ping Luo",
     2025, "2505.07818",
 )  # fmt: skip
-RUN = {"sampling": {"steps": 16, "group_size": 12, "shift": 3.0}, "train": {"learning_rate": 1e-5, "max_steps": 300}}
+RUN = {"sampling": {"steps": 16, "group_size": 12}, "train": {"learning_rate": 1e-5, "max_steps": 300}}
 
 
 @register("algorithm", "dance-grpo", paper=PAPER, run=RUN)

@@ -28,7 +28,7 @@ PAPER = Paper(
     "Junzhe Li, Yutao Cui, Tao Huang, Yinping Ma, Chun Fan, Yiming Cheng, Miles Yang, Zhao Zhong, Liefeng Bo",
     2025, "2507.21802",
 )  # fmt: skip
-RUN = {"sampling": {"steps": 25, "group_size": 12, "shift": 3.0}, "train": {"learning_rate": 1e-5, "max_steps": 300}}
+RUN = {"sampling": {"steps": 25, "group_size": 12}, "train": {"learning_rate": 1e-5, "max_steps": 300}}
 
 
 @register("algorithm", "mix-grpo", paper=PAPER, run=RUN)

@@ -30,7 +30,7 @@ PAPER = Paper(
     "Dailan He, Guanlin Feng, Xingtong Ge, Yazhe Niu, Yi Zhang, Bingqi Ma, Guanglu Song, Yu Liu, Hongsheng Li",
     2025, "2511.16955",
 )  # fmt: skip
-RUN = {"sampling": {"steps": 8, "group_size": 12, "shift": 3.0}, "train": {"learning_rate": 1e-5, "max_steps": 300}}
+RUN = {"sampling": {"steps": 8, "group_size": 12}, "train": {"learning_rate": 1e-5, "max_steps": 300}}
 
 
 @register("algorithm", "neighbor-grpo", paper=PAPER, run=RUN)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from genrl.testing import Result
 
 
 def check(
@@ -19,9 +22,23 @@ def check(
 
     results = check_plugin(plugin)
     table = Table("component", "check", "result", title=f"Checks of {plugin}", title_justify="left")
-    for component, name, error in results:
-        table.add_row(escape(component), escape(name), "[green]passed[/]" if error is None else f"[red]{escape(str(error))}[/]")
-    console, failed = Console(), sum(error is not None for _, _, error in results)
-    console.print(table, f"{len(results) - failed} of {len(results)} checks passed.", sep="\n")
+    for result in results:
+        table.add_row(escape(result.component), escape(result.check), verdict(result))
+    console = Console()
+    console.print(table)
+    failed = sum(result.error is not None for result in results)
+    skipped = sum(result.skipped is not None for result in results)
+    console.print(
+        f"{len(results) - failed - skipped} of {len(results)} checks passed, {failed} failed, {skipped} skipped."
+    )
     if failed:
         raise typer.Exit(1)
+
+
+def verdict(result: Result) -> str:
+    """The outcome of a check, for rich."""
+    from rich.markup import escape
+
+    if result.error is not None:
+        return f"[red]{escape(result.error)}[/]"
+    return f"[yellow]skipped: {escape(result.skipped)}[/]" if result.skipped is not None else "[green]passed[/]"

@@ -46,9 +46,8 @@ def plan_rows(config: RunConfig) -> Iterator[tuple[str, str]]:
     yield "model", f"{config.model.path} ({weights}, {config.model.dtype})"
     yield "rewards", ", ".join(f"{reward.name} x {reward.weight:g}" for reward in config.rewards)
     yield "prompts", config.prompts.source
-    yield "an iteration", (
-        f"{train.prompts_per_iteration} prompts x {sampling.group_size} members = {pictures} pictures of {sampling.steps} steps"
-    )
+    groups = f"{train.prompts_per_iteration} prompts x {sampling.group_size} members"
+    yield "an iteration", f"{groups} = {pictures} pictures of {sampling.steps} steps"
     yield "iterations", f"{train.max_steps} ({train.max_steps * pictures:,} pictures in all)"
     yield "optimizer", f"AdamW, learning rate {train.learning_rate:g} ({train.schedule}), batches of {train.rows} rows"
     yield "evaluation", f"{evaluation.samples} pictures, every {evaluation.every} iterations"

@@ -1,2 +1,52 @@
-def sample() -> None:
-    """TBD"""
+"""`genrl sample`: pictures from a run or a model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def sample(
+    source: Annotated[
+        str, typer.Argument(metavar="RUN_OR_MODEL", help="A run's folder, a diffusers folder, a hub id or scenes.")
+    ],
+    prompt: Annotated[list[str], typer.Option(help="What to draw. Repeatable.")],
+    output: Annotated[Path, typer.Option(help="Where the pictures go.")] = Path("samples"),
+    count: Annotated[int, typer.Option(min=1, help="Pictures for each prompt.")] = 4,
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="Euler steps.", show_default="as in the run's evaluation, else 28")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Same seed, same noise, whatever the weights.")] = 0,
+    compare_base: Annotated[
+        bool, typer.Option("--compare-base", help="Draw with the untrained weights as well, from the same noise.")
+    ] = False,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="A setting of the model, such as model.call.guidance_scale=4."),
+    ] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or mps.", show_default="auto")] = None,
+) -> None:
+    """Draw pictures with a finished run or any flow model, and a contact sheet of them.
+
+    [dim]Example:[/] genrl sample runs/neighbor-grpo-scenes-1 --prompt "a red circle" --compare-base
+    """
+    from genrl.cli.drawing import draw, find, load
+    from genrl.cli.pictures import write_pictures, write_sheet
+    from genrl.errors import ConfigError
+
+    found = find(source, set_ or [], device)
+    if compare_base and found.tuned is None:
+        raise ConfigError(
+            f"{source!r} is no run, so there is nothing to compare its pictures with; leave --compare-base out."
+        )
+    texts = [text for text in prompt for _ in range(count)]
+    columns = {}
+    if compare_base:
+        columns["base"] = draw(load(found, tuned=False), texts, steps or found.steps, seed)
+    columns["tuned" if found.tuned else "model"] = draw(load(found), texts, steps or found.steps, seed)
+    for name, pictures in columns.items():
+        write_pictures(output, pictures, texts, prefix=f"{name}-" if compare_base else "")
+    write_sheet(output / "sheet.png", columns, texts, count)
+    typer.echo(f"{len(texts) * len(columns)} pictures and sheet.png are in {output}.")

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 def show(
     algo: Annotated[str, typer.Argument(help="A registered algorithm.")],
     preset: Annotated[str, typer.Option(help="Apply shipped run settings, such as scenes.")] = "none",
-    set_: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change one setting. Repeatable.")] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change one setting. Repeatable.")
+    ] = None,
 ) -> None:
     """Print a recipe with all its settings and where they come from.
 

@@ -43,7 +43,8 @@ def snr(
         "run.device": device,
     }
     given = {key: value for key, value in flags.items() if value is not None}
-    configs = [resolve(name, preset=preset, config=config, sets=set_ or (), flags=given) for name in algo or [None]]
+    names: list[str] | list[None] = algo or [None]
+    configs = [resolve(name, preset=preset, config=config, sets=set_ or (), flags=given) for name in names]
     for settled in configs:
         check(settled)
     table = Table("recipe", "cosine", "gradient norm", "pictures a batch", title="Signal of the gradient")

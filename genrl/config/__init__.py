@@ -1,16 +1,20 @@
 """Configuration: a few words in, a checked RunConfig out."""
 
-from genrl.config.checks import check
+from genrl.config.checks import check, check_device, check_model
 from genrl.config.resolve import DEFAULT_ALGORITHM, resolve
 from genrl.config.resume import resumed
 from genrl.config.rewards import parse_reward
 from genrl.config.run_config import SECTIONS, RunConfig, to_plain, to_yaml
+from genrl.config.world import model_folder
 
 __all__ = [
     "DEFAULT_ALGORITHM",
     "SECTIONS",
     "RunConfig",
     "check",
+    "check_device",
+    "check_model",
+    "model_folder",
     "parse_reward",
     "resolve",
     "resumed",

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from genrl.config.resume import FILE
 from genrl.config.run_config import RunConfig
+from genrl.config.world import SCENES, model_folder
 from genrl.errors import ConfigError, ModelError, PromptError, RewardError
 from genrl.registry import entries, suggestion
 from genrl.settings import ModelSettings, PromptSettings, RewardSettings, RunSettings, TrainSettings
@@ -28,9 +29,9 @@ def check(config: RunConfig, resuming: bool = False) -> None:
 
 def check_model(model: ModelSettings) -> None:
     """A local folder has to be a pipeline; a hub id can only be looked at."""
-    path = Path(model.path).expanduser()
-    if model.path == "scenes" or model.path in entries("model"):
+    if model.path in entries("model"):
         return
+    path = Path(model_folder(model.path)).expanduser()
     if path.is_dir():
         if not (path / "model_index.json").is_file():
             raise ModelError(
@@ -41,7 +42,7 @@ def check_model(model: ModelSettings) -> None:
     elif model.path.startswith((".", "/", "~")) or not re.fullmatch(r"[\w.-]+/[\w.-]+", model.path):
         raise ModelError(
             f"There is no model {model.path!r}: no such folder (here: {Path.cwd()}), no hub id owner/name, no built-in"
-            f" model{suggestion(model.path, ['scenes', *entries('model')])}"
+            f" model{suggestion(model.path, [SCENES, *entries('model')])}"
         )
 
 

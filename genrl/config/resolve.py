@@ -10,15 +10,13 @@ from genrl.config.layers import Change, Layer, applied, parse_set
 from genrl.config.presets import NO_PRESET, load_preset
 from genrl.config.run_config import RunConfig
 from genrl.config.text import read_mapping
+from genrl.config.world import SCENES, WORLD
 from genrl.errors import ConfigError
 from genrl.registry import entry
 from genrl.settings import ModelSettings
 from genrl.spec import from_spec
 
 DEFAULT_ALGORITHM = "neighbor-grpo"
-#: The embedded model comes with its own reward and prompts, and with a preset of its name.
-SCENES = "scenes"
-_WORLD = Layer.of({"rewards": {SCENES: 1.0}, "prompts": {"source": SCENES}})
 _ALGORITHM = ("algorithm", "algorithm.name")
 
 
@@ -50,7 +48,7 @@ def resolve(
     chosen = preset or (SCENES if world else NO_PRESET)
     tuned = [Layer.of(part, f"The preset {chosen}") for part in load_preset(chosen, name)]
     start = RunConfig(name, from_spec("algorithm", name))
-    return applied(start, [*([_WORLD] if world else []), recipe, *tuned, *asked])
+    return applied(start, [*([Layer.of(WORLD)] if world else []), recipe, *tuned, *asked])
 
 
 def amend(

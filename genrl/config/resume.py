@@ -40,19 +40,13 @@ def resumed(
     return asked
 
 
-def flat(data: Any, prefix: str = "") -> dict[str, Any]:
-    """Plain data as dotted path to leaf."""
-    if isinstance(data, Mapping) and data:
-        items: Any = data.items()
-    elif isinstance(data, list) and data:
-        items = enumerate(data)
-    else:
-        return {prefix: data}
-    return {
-        path: leaf
-        for key, part in items
-        for path, leaf in flat(part, f"{prefix}.{key}" if prefix else str(key)).items()
-    }
+def flat(data: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested mappings as dotted path to leaf; a list is a leaf."""
+    leaves: dict[str, Any] = {}
+    for key, part in data.items():
+        path = f"{prefix}{key}"
+        leaves |= flat(part, f"{path}.") if isinstance(part, Mapping) and part else {path: part}
+    return leaves
 
 
 def _may_change(key: str, saved: RunConfig) -> bool:

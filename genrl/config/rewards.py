@@ -11,7 +11,7 @@ from genrl.spec import merge
 
 
 def parse_rewards(value: Any) -> tuple[RewardSettings, ...]:
-    """Rewards from `{name: weight}`, from a list of texts (`clip=0.3`) and of `{name, weight, options}`, or from one."""
+    """Rewards from `{name: weight}`, or from one or a list of texts (`clip=0.3`) and of `{name, weight, options}`."""
     if isinstance(value, Mapping) and "name" not in value:
         return tuple(_reward({"name": name, "weight": weight}) for name, weight in value.items())
     items = value if isinstance(value, list | tuple) else [value]

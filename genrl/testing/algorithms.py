@@ -17,7 +17,7 @@ from genrl.testing.run import ToyRun
 from genrl.types import Unit
 
 #: Iterations in which the toy reward has to rise by RISE; every 2 x 2 picture starts near a brightness of 0.5.
-ITERATIONS, RISE = 10, 0.02
+ITERATIONS, RISE = 10, 0.03
 
 
 def check_accepts_the_default_sampling(algorithm: Algorithm) -> None:

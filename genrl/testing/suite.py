@@ -82,7 +82,12 @@ def check_entry(entry: Entry) -> list[Result]:
     if missing:
         reason = f"it has no default for {', '.join(missing)}; call genrl.testing.check_component on one that you built"
         return [Result(label, "all", skipped=reason)]
-    return check_component(built(entry), entry.kind, exceptions=entry.facts.get("exceptions"), label=label)
+    return check_component(built(entry), entry.kind, exceptions=exceptions_of(entry), label=label)
+
+
+def exceptions_of(entry: Entry) -> dict[str, str]:
+    """What a registered name declares: a recipe at its registration, a class as its `exceptions`."""
+    return dict(entry.facts.get("exceptions", getattr(entry.target, "exceptions", {})))
 
 
 def built(entry: Entry) -> Any:

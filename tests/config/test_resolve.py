@@ -153,7 +153,10 @@ def test_override_is_the_same_as_set() -> None:
 
 REFUSED = [
     ({"sets": ["sigma=0.2"]}, "There is no setting 'sigma' at the top level; did you mean 'perturber.sigma'?"),
-    ({"sets": ["seed=1"]}, "There is no setting 'seed' at the top level; did you mean 'evaluation.seed' or 'run.seed'?"),
+    (
+        {"sets": ["seed=1"]},
+        "There is no setting 'seed' at the top level; did you mean 'evaluation.seed' or 'run.seed'?",
+    ),
     ({"sets": ["pertuber.sigma=0.2"]}, "There is no setting 'pertuber.sigma'; did you mean 'perturber'?"),
     ({"sets": ["train.learning_rat=1"]}, "There is no setting 'train.learning_rat'; did you mean 'learning_rate'?"),
     ({"sets": ["algorithm.solvr=heun"]}, "There is no setting 'solvr'; did you mean 'solver'?"),

@@ -90,5 +90,5 @@ def test_an_annotation_that_cannot_be_resolved_is_the_plugins_fault() -> None:
     class Broken:
         solver: NoSuchName  # type: ignore[name-defined]  # noqa: F821
 
-    with pytest.raises(PluginError, match="NoSuchName.*TYPE_CHECKING"):
+    with pytest.raises(PluginError, match=r"NoSuchName.*TYPE_CHECKING"):
         field_types(Broken)

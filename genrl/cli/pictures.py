@@ -1,0 +1,45 @@
+"""Pictures to files: one each, and a contact sheet."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from PIL import Image
+from torch import Tensor
+
+from genrl.errors import ConfigError
+from genrl.tracking.grid import contact_sheet, tile, to_uint8
+
+
+def write_pictures(folder: Path, pictures: Tensor, texts: Sequence[str], prefix: str = "") -> None:
+    """Images (B, 3, H, W) as PNG, videos (B, F, 3, H, W) as GIF, named by their place and prompt."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for index, (picture, text) in enumerate(zip(pictures, texts, strict=True)):
+            slug = re.sub(r"\W+", "-", text.lower()).strip("-")[:40]
+            _write(folder / f"{prefix}{index:03d}-{slug}", picture)
+    except OSError as error:
+        raise ConfigError(
+            f"Pictures cannot be written to {str(folder)!r} ({error.strerror}); choose another --output."
+        ) from None
+
+
+def write_sheet(path: Path, columns: Mapping[str, Tensor], texts: Sequence[str], count: int) -> None:
+    """A row for each prompt, `count` pictures in it; of several sets of weights, a row each, named in the captions."""
+    rows, captions = [], []
+    for start in range(0, len(texts), count):
+        for name, pictures in columns.items():
+            rows.append([tile(pixels) for pixels in to_uint8(pictures[start : start + count])])
+            label = f"{name}: {texts[start]}" if len(columns) > 1 else texts[start]
+            captions.append([label] * len(rows[-1]))
+    contact_sheet(rows, captions).save(path)
+
+
+def _write(path: Path, picture: Tensor) -> None:
+    if picture.ndim == 3:
+        Image.fromarray(to_uint8(picture[None])[0]).save(path.with_suffix(".png"))
+        return
+    frames = [Image.fromarray(pixels) for pixels in to_uint8(picture)]
+    frames[0].save(path.with_suffix(".gif"), save_all=True, append_images=frames[1:], duration=125, loop=0)

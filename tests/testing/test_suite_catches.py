@@ -1,0 +1,337 @@
+"""Each check fails for a component that breaks its invariant: a suite that never fails proves nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import pytest
+import torch
+
+from genrl.advantages import ZScore
+from genrl.algorithms import flow_grpo, neighbor_grpo
+from genrl.losses import Clipped, KLVelocity
+from genrl.perturbers import Independent
+from genrl.selection import EveryMember, RandomSubset
+from genrl.solvers import CPS, Euler, FlowSDE, Heun
+from genrl.surrogates import Gaussian, SoftmaxDistance
+from genrl.testing import ToyModel, check_component
+from genrl.types import Step
+
+
+@dataclass(frozen=True)
+class Broken:
+    """Behaves as `base` does, but for the methods of the subclass."""
+
+    base: Any
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.base, name)
+
+
+class Overshoot(Broken):
+    def step(self, velocity, x, sigma, sigma_next, carry, stochastic):
+        step = self.base.step(velocity, x, sigma, sigma_next, carry, stochastic)
+        return dataclasses.replace(step, mean=step.mean + 0.1 * (step.mean - x))
+
+
+class Remembers(Broken):
+    seen: ClassVar[list[Any]] = []
+
+    def step(self, velocity, x, sigma, sigma_next, carry, stochastic):
+        self.seen.append(sigma)
+        step = self.base.step(velocity, x, sigma, sigma_next, carry, stochastic)
+        return dataclasses.replace(step, mean=step.mean + 1e-3 * len(self.seen))
+
+
+class AlwaysNoisy(Broken):
+    def step(self, velocity, x, sigma, sigma_next, carry, stochastic):
+        return self.base.step(velocity, x, sigma, sigma_next, carry, True)
+
+
+class InPlace(Broken):
+    def step(self, velocity, x, sigma, sigma_next, carry, stochastic):
+        v = velocity(x.clone(), sigma)
+        return Step(x.add_(v, alpha=sigma_next - sigma), 0.0, x - sigma * v)
+
+
+class AsksElsewhere(Broken):
+    def step(self, velocity, x, sigma, sigma_next, carry, stochastic):
+        v = velocity(x, sigma_next)
+        return Step(x + (sigma_next - sigma) * v, 0.0, x - sigma * v)
+
+
+class Detached(Broken):
+    def step(self, velocity, x, sigma, sigma_next, carry, stochastic):
+        return self.base.step(lambda y, s: velocity(y, s).detach(), x, sigma, sigma_next, carry, stochastic)
+
+
+class HalfPrecision(Broken):
+    def step(self, velocity, x, sigma, sigma_next, carry, stochastic):
+        step = self.base.step(velocity, x, sigma, sigma_next, carry, stochastic)
+        return Step(step.mean.half(), step.std, step.x0, step.carry)
+
+
+class Asks(Broken):
+    evaluations: ClassVar[int] = 1
+
+
+class Wide(Broken):
+    def __call__(self, size, shape, rng):
+        return 1.05 * self.base(size, shape, rng)
+
+
+class Uniform(Broken):
+    def __call__(self, size, shape, rng):
+        return (torch.rand((size, *shape), generator=rng) - 0.5) * 12**0.5
+
+
+class GlobalNoise(Broken):
+    def __call__(self, size, shape, rng):
+        return torch.randn((size, *shape))
+
+
+class Smooth(Broken):
+    """Neighbouring dimensions are equal: each is standard normal, together they are not."""
+
+    def __call__(self, size, shape, rng):
+        noise = self.base(size, shape, rng)
+        noise[..., 1::2] = noise[..., ::2][..., : noise[..., 1::2].shape[-1]]
+        return noise
+
+
+class Noisy(Broken):
+    def plan(self, iteration, sigmas, size, rng):
+        return self.base.plan(iteration, sigmas, size, torch.default_generator)
+
+
+class HalfNoisy(Broken):
+    def plan(self, iteration, sigmas, size, rng):
+        plan = self.base.plan(iteration, sigmas, size, rng)
+        return dataclasses.replace(plan, stochastic=tuple(t % 2 == 0 for t in range(plan.length)))
+
+
+class Unfinished(Broken):
+    def plan(self, iteration, sigmas, size, rng):
+        plan = self.base.plan(iteration, sigmas, size, rng)
+        return dataclasses.replace(plan, sigmas=(*plan.sigmas[:-1], 0.01))
+
+
+class Descending(Broken):
+    def plan(self, iteration, sigmas, size, rng):
+        plan = self.base.plan(iteration, sigmas, size, rng)
+        return dataclasses.replace(plan, trained=plan.trained.flip(-1))
+
+
+class Twice(Broken):
+    def __call__(self, size, rng):
+        return torch.zeros(2, dtype=torch.int64)
+
+
+class LogProb(Broken):
+    """Forgets to subtract the old log-probability."""
+
+    def log_ratio(self, step, old, group, members, t):
+        log_ratio, metrics = self.base.log_ratio(step, old, group, members, t)
+        return log_ratio + group.kept[t].log_prob[members][:, None], metrics
+
+
+class Naive(Broken):
+    """The printed difference of two distances, in float32."""
+
+    def log_ratio(self, step, old, group, members, t):
+        candidates = group.kept[t].next_state.flatten(1)
+        log_pi, log_old = (
+            torch.log_softmax(-((candidates[None] - z.mean.flatten(1)[:, None]) ** 2).sum(-1).half().float(), dim=1)
+            for z in (step, old)
+        )
+        return (log_pi - log_old) / (log_pi - log_pi[:, :1]), {}
+
+
+class NoGradient(Broken):
+    def log_ratio(self, step, old, group, members, t):
+        log_ratio, metrics = self.base.log_ratio(step, old, group, members, t)
+        return log_ratio.detach() + 0.0 * step.mean.sum(), metrics
+
+
+class Favourite(Broken):
+    """The first member is special."""
+
+    def log_ratio(self, step, old, group, members, t):
+        log_ratio, metrics = self.base.log_ratio(step, old, group, members, t)
+        return log_ratio * (1.0 + (members == 0)[:, None]), metrics
+
+
+class Uncentered(Broken):
+    def __call__(self, rewards, weights, plan):
+        return (rewards * weights[:, None, None]).nansum(0)[..., None]
+
+
+class Careless(Broken):
+    """Divides by a deviation that may be 0."""
+
+    def __call__(self, rewards, weights, plan):
+        total = (rewards * weights[:, None, None]).sum(0)
+        return ((total - total.mean(1, keepdim=True)) / total.std(1, keepdim=True))[..., None]
+
+
+class Reversed(Broken):
+    def __call__(self, rewards, weights, plan):
+        return -self.base(rewards, weights, plan)
+
+
+class ByPosition(Broken):
+    def __call__(self, rewards, weights, plan):
+        values = self.base(rewards, weights, plan)
+        return values * torch.linspace(1.0, 2.0, values.shape[1])[:, None]
+
+
+class WrongSign(Broken):
+    def __call__(self, log_ratio, advantage):
+        return self.base(log_ratio, -advantage)
+
+
+class Unclipped(Broken):
+    def __call__(self, log_ratio, advantage):
+        return -(advantage * log_ratio.exp()).sum(1).mean(), {}
+
+
+class Hardclipped(Broken):
+    """Clips on both sides, so a bad step is never taken back."""
+
+    def __call__(self, log_ratio, advantage):
+        return -(advantage * log_ratio.exp().clamp(0.8, 1.2)).sum(1).mean(), {}
+
+
+class MeanOverAll(Broken):
+    def __call__(self, log_ratio, advantage):
+        return -(advantage * log_ratio.exp()).mean(), {"graph": log_ratio.mean()}
+
+
+class Pushes(Broken):
+    def __call__(self, step, reference, sigma, sigma_next, log_ratio):
+        return 1.0 - self.base(step, reference, sigma, sigma_next, log_ratio)
+
+
+class Ranks:
+    def __call__(self, prompts, completions, **columns):
+        return list(range(len(prompts)))
+
+
+class Crashes:
+    media = "tensor"
+
+    def __call__(self, prompts, completions, **columns):
+        spread = completions.flatten(1).std(dim=1)
+        return [1.0 / value if value else 1 / 0 for value in spread.tolist()]
+
+
+class Paints:
+    media = "tensor"
+
+    def __call__(self, prompts, completions, **columns):
+        return completions.mul_(0.9).flatten(1).mean(1).tolist()
+
+
+class Counts:
+    calls: ClassVar[list[int]] = []
+
+    def __call__(self, prompts, completions, **columns):
+        self.calls.append(1)
+        return [float(len(self.calls))] * len(prompts)
+
+
+class Table(Broken):
+    def rows(self, split):
+        return [{"prompt": text} for text in self.base[split]]
+
+
+class Doubles(ToyModel):
+    def velocity(self, x, sigma, condition):
+        return super().velocity(x.double(), sigma, condition)
+
+
+class Mixes(ToyModel):
+    def velocity(self, x, sigma, condition):
+        return super().velocity(x - x.mean(0), sigma, condition)
+
+
+class Deaf(ToyModel):
+    def velocity(self, x, sigma, condition):
+        return super().velocity(x, sigma, self.encode(["the same"] * len(x))[0])
+
+
+class Raw(ToyModel):
+    def decode(self, latents):
+        return latents
+
+
+class Frozen(ToyModel):
+    def velocity(self, x, sigma, condition):
+        return super().velocity(x, sigma, condition).detach()
+
+
+CAUGHT = [
+    ("solver", Overshoot(Euler()), "integrates-a-constant-field-exactly"),
+    ("solver", Overshoot(Euler()), "converges-on-an-interior-interval"),
+    ("solver", Overshoot(Euler()), "is-as-accurate-as-euler"),
+    ("solver", Remembers(Euler()), "is-replayed-to-the-bit"),
+    ("solver", AlwaysNoisy(FlowSDE()), "has-noise-exactly-where-asked"),
+    ("solver", InPlace(Euler()), "leaves-its-inputs-alone"),
+    ("solver", AsksElsewhere(Euler()), "first-asks-at-its-own-state"),
+    ("solver", AsksElsewhere(Euler()), "gives-the-clean-estimate"),
+    ("solver", Asks(Heun()), "asks-as-often-as-declared"),
+    ("solver", Detached(Euler()), "passes-the-gradient-on"),
+    ("solver", HalfPrecision(Euler()), "keeps-the-dtype"),
+    ("solver", Broken(CPS()), "keeps-the-marginals"),
+    ("perturber", Wide(Independent()), "rows-of-one-draw-are-standard-normal"),
+    ("perturber", Uniform(Independent()), "rows-of-one-draw-are-standard-normal"),
+    ("perturber", Smooth(Independent()), "rows-over-many-draws-are-standard-normal"),
+    ("perturber", GlobalNoise(Independent()), "is-a-pure-function-of-the-generator"),
+    ("steps", Noisy(RandomSubset()), "plan-is-pure"),
+    ("steps", HalfNoisy(RandomSubset()), "trained-steps-are-all-noisy-or-none"),
+    ("steps", Unfinished(RandomSubset()), "grid-descends-from-one-to-zero"),
+    ("steps", Descending(RandomSubset()), "trained-steps-are-valid-indices"),
+    ("anchors", Twice(EveryMember()), "anchors-are-valid-indices"),
+    ("surrogate", LogProb(Gaussian()), "log-ratio-is-zero-on-policy"),
+    ("surrogate", Naive(SoftmaxDistance()), "is-finite-at-production-size"),
+    ("surrogate", NoGradient(Gaussian()), "gradient-reaches-the-policy"),
+    ("surrogate", Favourite(SoftmaxDistance()), "follows-the-order-of-the-group"),
+    ("advantage", Uncentered(ZScore()), "ignores-a-constant"),
+    ("advantage", Uncentered(ZScore()), "is-exactly-zero-in-a-flat-group"),
+    ("advantage", Careless(ZScore()), "is-exactly-zero-in-a-flat-group"),
+    ("advantage", Careless(ZScore()), "bears-rewards-that-do-not-apply"),
+    ("advantage", Reversed(ZScore()), "puts-the-better-above-the-worse"),
+    ("advantage", ByPosition(ZScore()), "follows-the-order-of-members-and-prompts"),
+    ("ratio-loss", WrongSign(Clipped()), "gradient-at-ratio-one-is-minus-the-advantage"),
+    ("ratio-loss", Unclipped(Clipped()), "stops-pushing-beyond-the-clip"),
+    ("ratio-loss", Hardclipped(Clipped()), "pulls-back-from-the-wrong-side"),
+    ("ratio-loss", MeanOverAll(Clipped()), "averages-anchors-and-adds-candidates"),
+    ("ratio-loss", MeanOverAll(Clipped()), "reports-numbers-without-a-graph"),
+    ("regularizer", Pushes(KLVelocity()), "is-zero-without-drift"),
+    ("regularizer", Pushes(KLVelocity()), "grows-with-the-drift"),
+    ("regularizer", Pushes(KLVelocity()), "pulls-back"),
+    ("reward", Ranks(), "does-not-depend-on-the-batch"),
+    ("reward", Crashes(), "survives-blank-pictures"),
+    ("reward", Paints(), "leaves-the-pictures-alone"),
+    ("reward", Counts(), "answers-the-same-twice"),
+    ("prompts", Table({"train": ["a"], "heldout": ["a"]}), "splits-do-not-overlap"),
+    ("prompts", Table({"train": ["a"], "heldout": [" "]}), "every-row-has-a-prompt"),
+    ("model", Doubles(), "velocity-is-float32-and-finite"),
+    ("model", Mixes(), "batch-of-one-is-a-row-of-a-batch"),
+    ("model", Deaf(), "listens-to-the-prompt"),
+    ("model", Raw(), "decodes-into-pictures"),
+    ("model", Frozen(), "gradient-reaches-the-weights"),
+    ("algorithm", dataclasses.replace(neighbor_grpo(), advantage=Reversed(ZScore())), "raises-the-toy-reward"),
+    ("algorithm", dataclasses.replace(flow_grpo(), surrogate=LogProb(Gaussian())), "ratio-is-one-at-unchanged-weights"),
+    ("algorithm", dataclasses.replace(flow_grpo(), perturber=GlobalNoise(0)), "rollout-is-a-pure-function-of-its-key"),
+    ("algorithm", dataclasses.replace(flow_grpo(), surrogate=NoGradient(Gaussian()), regularizers=()), "loss-has-a-gradient"),
+    ("algorithm", dataclasses.replace(neighbor_grpo(), anchors=Twice(0)), "members-have-no-order"),
+]
+
+
+@pytest.mark.parametrize(("kind", "component", "check"), CAUGHT, ids=lambda value: value if isinstance(value, str) else "")
+def test_broken_component_is_caught(kind: str, component: Any, check: str) -> None:
+    failed = {result.check for result in check_component(component, kind, exceptions={}) if result.error}
+    assert check in failed
