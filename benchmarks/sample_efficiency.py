@@ -19,9 +19,9 @@ import numpy as np
 import torch
 
 from genrl.models import load_model
+from genrl.policy import WeightedPolicy
 from genrl.randomness import Randomness
 from genrl.rollout import walk
-from genrl.policy import WeightedPolicy
 from genrl.scenes import MODEL_FOLDER
 from genrl.scenes.prompts import held_out_prompts
 from genrl.solvers import Euler
@@ -67,7 +67,7 @@ def gain(folder: Path, name: str) -> tuple[float, float, float]:
 def table(runs: dict[str, list[Path]]) -> str:
     """A Markdown table: one row a run."""
     lines = [
-        "| recipe | seed | iterations | seconds | network evaluations | reward before → after | strict before → after | quality before → after |",
+        "| recipe | seed | iterations | seconds | network evaluations | reward | strictly correct | rendering quality |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for algorithm, folders in runs.items():

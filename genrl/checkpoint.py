@@ -1,6 +1,6 @@
 """Checkpoints at iteration boundaries: an atomic folder of safetensors and JSON, with hashes that detect a damaged file.
 
-All randomness is keyed, so a checkpoint needs weights, optimizer state and counters; what comes after it is a pure function of them.
+All randomness is keyed, so a checkpoint needs weights, optimizer state and counters; what follows is a pure function of them.
 """
 
 from __future__ import annotations

@@ -57,9 +57,9 @@ class Evaluator:
             batch = chosen[start : start + BATCH]
             policy.encode([prompt.text for prompt in batch])
             shape = policy.latent_shape()
-            noise = torch.stack(
-                [torch.randn(shape, generator=rng.generator(start + i)) for i in range(len(batch))]
-            ).to(policy.device)
+            noise = torch.stack([torch.randn(shape, generator=rng.generator(start + i)) for i in range(len(batch))]).to(
+                policy.device
+            )
             with torch.no_grad():
                 groups = walk(policy, batch, noise, self.solver, plan, self.sampling, [])
                 pictures = policy.decode(torch.cat([group.final for group in groups]))

@@ -13,7 +13,7 @@ from genrl.settings import TrainSettings
 
 
 def learning_rate(settings: TrainSettings, iteration: int) -> float:
-    """The rate of an iteration: linear warm-up, then constant, linear or cosine decay to 0. A pure function, so nothing to save."""
+    """The rate of an iteration: linear warm-up, then constant, linear or cosine decay to 0. Nothing to save."""
     if iteration < settings.warmup_steps:
         return settings.learning_rate * (iteration + 1) / settings.warmup_steps
     span = max(1, settings.max_steps - settings.warmup_steps)

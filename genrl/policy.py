@@ -24,8 +24,8 @@ COUNTED = ("forwards", "reference_forwards", "backwards", "decodes", "encodes", 
 class WeightedPolicy:
     """The trained model as an algorithm sees it.
 
-    counts: rows through the network without gradient (`forwards`, `reference_forwards`) and with gradient (`backwards`), latents
-    decoded, texts encoded, and network `calls`; the trainer adds `optimizer_steps`.
+    counts: rows through the network without gradient (`forwards`, `reference_forwards`) and with gradient (`backwards`),
+    latents decoded, texts encoded, and network `calls`; the trainer adds `optimizer_steps`.
     """
 
     def __init__(self, model: FlowModel, weight_sets: frozenset[str] = frozenset(), *, lora: bool = False) -> None:

@@ -38,9 +38,7 @@ class Solver(Protocol):
         """Whether the solver can put noise into a step."""
         ...
 
-    def step(
-        self, velocity: Velocity, x: Tensor, sigma: float, sigma_next: float, carry: Any, stochastic: bool
-    ) -> Step: ...
+    def step(self, velocity: Velocity, x: Tensor, sigma: float, sigma_next: float, carry: Any, stochastic: bool) -> Step: ...
 
 
 @slot("perturber")
@@ -86,9 +84,7 @@ class Surrogate(Protocol):
         """(B,) anchors -> (B, C) member indices that each anchor scores."""
         ...
 
-    def log_ratio(
-        self, step: Step, old: Step, group: RolloutGroup, members: Tensor, t: int
-    ) -> tuple[Tensor, Metrics]:
+    def log_ratio(self, step: Step, old: Step, group: RolloutGroup, members: Tensor, t: int) -> tuple[Tensor, Metrics]:
         """(B, C) log pi_theta - log pi_old of the candidates, differentiable through `step`.
 
         `step` is the train solver's step from the anchors' stored states under the current policy, `old` the same step
@@ -128,9 +124,7 @@ class Regularizer(Protocol):
     #: Whether it only means something on a noisy step, because it divides by the step's variance.
     stochastic: ClassVar[bool]
 
-    def __call__(
-        self, step: Step, reference: Step | None, sigma: float, sigma_next: float, log_ratio: Tensor
-    ) -> Tensor: ...
+    def __call__(self, step: Step, reference: Step | None, sigma: float, sigma_next: float, log_ratio: Tensor) -> Tensor: ...
 
 
 class Policy(Protocol):

@@ -1,6 +1,6 @@
 """Names to components: the only mutable module-level state of the package.
 
-A component is its own configuration: `to_spec` turns it into plain data, `from_spec` builds it back, `override` changes one field.
+A component is its own configuration: `genrl.spec` turns it into plain data and back.
 """
 
 from __future__ import annotations
@@ -82,9 +82,7 @@ def register(kind: str, name: str, **facts: Any) -> Callable[[T], T]:
         if isinstance(target, type):
             params = getattr(target, "__dataclass_params__", None)
             if params is None or not params.frozen:
-                raise PluginError(
-                    f"{target.__qualname__} must be a frozen dataclass: its fields are its configuration."
-                )
+                raise PluginError(f"{target.__qualname__} must be a frozen dataclass: its fields are its configuration.")
             target.kind, target.name = kind, name  # type: ignore[attr-defined]
         table[name] = Entry(kind, name, target, facts)  # type: ignore[arg-type]
         return target

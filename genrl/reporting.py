@@ -34,9 +34,7 @@ class RunReporter:
         self.view.__enter__()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.view.__exit__(kind, error, trace)
 
     def iteration(self, step: int, row: dict[str, float]) -> None:

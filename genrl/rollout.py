@@ -41,9 +41,7 @@ def walk(
     """
     size = len(noise) // len(prompts)
     condition = Condition(tuple(prompt.text for prompt in prompts for _ in range(size)))
-    groups = [
-        RolloutGroup(prompt, Condition((prompt.text,) * size), plan, noise[:0], {}) for prompt in prompts
-    ]
+    groups = [RolloutGroup(prompt, Condition((prompt.text,) * size), plan, noise[:0], {}) for prompt in prompts]
     x, carry, trained = _stored(noise, sampling), None, set(plan.steps)
     step: Step | None = None
     for t in range(plan.length):

@@ -126,7 +126,7 @@ def load_policy(settings: ModelSettings, algorithm: Algorithm, ema: bool, device
         if not lora:
             network.requires_grad_(True)
         if settings.gradient_checkpointing:
-            network.enable_gradient_checkpointing()
+            network.enable_gradient_checkpointing()  # type: ignore[operator]
     return WeightedPolicy(model, algorithm.weight_sets | ({"ema"} if ema else set()), lora=lora)
 
 

@@ -13,7 +13,6 @@ from itertools import combinations
 import torch
 from torch import Tensor
 
-from genrl.metering import Meter
 from genrl.trainer import Trainer
 
 

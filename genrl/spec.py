@@ -28,9 +28,7 @@ def to_spec(value: Any) -> Any:
     """
     if is_component(value):
         head = {"name": component_name(value)} if "kind" in vars(type(value)) else {}
-        return head | {
-            field.name: to_spec(getattr(value, field.name)) for field in dataclasses.fields(value) if field.init
-        }
+        return head | {field.name: to_spec(getattr(value, field.name)) for field in dataclasses.fields(value) if field.init}
     if isinstance(value, Mapping):
         return {str(key): to_spec(part) for key, part in value.items()}
     if isinstance(value, list | tuple):
@@ -58,9 +56,7 @@ def from_spec(kind: str, spec: str | Mapping[str, Any], where: str = "") -> Any:
     values = _filled(found.target, fields, None, where or found.name)
     missing = [f.name for f in dataclasses.fields(found.target) if _required(f) and f.name not in values]
     if missing:
-        raise ConfigError(
-            f"{_join(where or found.name, missing[0])} must be given: {found.name} has no default for it."
-        )
+        raise ConfigError(f"{_join(where or found.name, missing[0])} must be given: {found.name} has no default for it.")
     return found.target(**values)
 
 

@@ -39,6 +39,5 @@ def test_every_kind_has_checks_and_components() -> None:
         assert entries(kind) or kind == "model", f"nothing is registered as {kind}"
 
 
-
 def test_toy_model_is_a_flow_model() -> None:
     assert [str(result) for result in check_model(ToyModel()) if not result.passed] == []

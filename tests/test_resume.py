@@ -33,7 +33,10 @@ def start(folder: Path, *extra: str) -> subprocess.Popen[bytes]:
 
 def rows(folder: Path) -> list[dict[str, float]]:
     lines = (folder / "metrics.jsonl").read_text().splitlines()
-    return [{key: value for key, value in json.loads(line).items() if key != "step_time" and not key.endswith("/seconds")} for line in lines]
+    return [
+        {key: value for key, value in json.loads(line).items() if key != "step_time" and not key.endswith("/seconds")}
+        for line in lines
+    ]
 
 
 def wait_for(path: Path, process: subprocess.Popen[bytes]) -> None:

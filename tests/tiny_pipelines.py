@@ -15,7 +15,26 @@ import torch
 import transformers
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
-WORDS = "a the of on with and beside photo video picture red blue green cat dog circle square star".split()
+WORDS = [
+    "a",
+    "the",
+    "of",
+    "on",
+    "with",
+    "and",
+    "beside",
+    "photo",
+    "video",
+    "picture",
+    "red",
+    "blue",
+    "green",
+    "cat",
+    "dog",
+    "circle",
+    "square",
+    "star",
+]
 SPECIAL = ["<pad>", "<unk>", "<s>", "</s>"]
 VOCABULARY = 64
 CHAT_TEMPLATE = (
@@ -41,11 +60,21 @@ def build(family: str) -> Tiny:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         tiny = FAMILIES[family]()
+        for name in ("transformer", "transformer_2"):
+            if tiny.pipe.components.get(name) is not None:
+                _wake(tiny.pipe.components[name])
     for component in tiny.pipe.components.values():
         if isinstance(component, torch.nn.Module):
             component.eval()
     tiny.pipe.set_progress_bar_config(disable=True)
     return tiny
+
+
+def _wake(network: torch.nn.Module) -> None:
+    """Give values to what is initialised to zero (adaptive norms, gates): it would hide what comes before it."""
+    for parameter in network.parameters():
+        if not parameter.any():
+            torch.nn.init.normal_(parameter, std=0.1)
 
 
 def tokenizer() -> transformers.PreTrainedTokenizerFast:
@@ -342,9 +371,7 @@ def sana() -> Tiny:
         decoder_act_fns="silu",
         scaling_factor=0.41407,
     )
-    scheduler = diffusers.DPMSolverMultistepScheduler(
-        use_flow_sigmas=True, prediction_type="flow_prediction", flow_shift=3.0
-    )
+    scheduler = diffusers.DPMSolverMultistepScheduler(use_flow_sigmas=True, prediction_type="flow_prediction", flow_shift=3.0)
     pipe = diffusers.SanaPipeline(
         tokenizer=tokenizer(),
         text_encoder=decoder_only("Gemma2"),
@@ -377,9 +404,7 @@ def wan() -> Tiny:
     encoder = transformers.UMT5EncoderModel(
         transformers.UMT5Config(vocab_size=VOCABULARY, d_model=32, d_kv=8, d_ff=37, num_layers=2, num_heads=4)
     )
-    scheduler = diffusers.UniPCMultistepScheduler(
-        prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=3.0
-    )
+    scheduler = diffusers.UniPCMultistepScheduler(prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=3.0)
     pipe = diffusers.WanPipeline(
         tokenizer=tokenizer(), text_encoder=encoder, vae=vae, scheduler=scheduler, transformer=transformer
     )

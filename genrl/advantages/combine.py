@@ -51,9 +51,7 @@ def deviations(values: Tensor, size: Tensor) -> Tensor:
     return torch.where(largest(deviation) <= FLAT * size, deviation * 0.0, deviation)
 
 
-def z_scores(
-    values: Tensor, size: Tensor, *, unbiased: bool = True, over_batch: bool = False, epsilon: float = 1e-8
-) -> Tensor:
+def z_scores(values: Tensor, size: Tensor, *, unbiased: bool = True, over_batch: bool = False, epsilon: float = 1e-8) -> Tensor:
     """Deviations over their group's standard deviation (or that of all N groups together) plus epsilon; NaN kept."""
     deviation = deviations(values, size)
     dims = (-2, -1) if over_batch else (-1,)

@@ -24,7 +24,8 @@ from genrl.types import Paper
 
 PAPER = Paper(
     "DanceGRPO: Unleashing GRPO on Visual Generation",
-    "Zeyue Xue, Jie Wu, Yu Gao, Fangyuan Kong, Lingting Zhu, Mengzhao Chen, Zhiheng Liu, Wei Liu, Qiushan Guo, Weilin Huang, Ping Luo",
+    "Zeyue Xue, Jie Wu, Yu Gao, Fangyuan Kong, Lingting Zhu, Mengzhao Chen, Zhiheng Liu, Wei Liu, Qiushan Guo, "
+    "Weilin Huang, Ping Luo",
     2025, "2505.07818",
 )  # fmt: skip
 RUN = {"sampling": {"steps": 16, "group_size": 12}, "train": {"learning_rate": 1e-5, "max_steps": 300}}

@@ -15,7 +15,7 @@ from genrl.algorithms.policy_gradient import PolicyGradient
 from genrl.losses import Clipped, KLFlowGRPO
 from genrl.perturbers import Independent
 from genrl.registry import register
-from genrl.selection import EveryMember, Every
+from genrl.selection import Every, EveryMember
 from genrl.solvers import FlowSDE
 from genrl.surrogates import Gaussian
 from genrl.types import Paper

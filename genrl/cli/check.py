@@ -28,9 +28,7 @@ def check(
     console.print(table)
     failed = sum(result.error is not None for result in results)
     skipped = sum(result.skipped is not None for result in results)
-    console.print(
-        f"{len(results) - failed - skipped} of {len(results)} checks passed, {failed} failed, {skipped} skipped."
-    )
+    console.print(f"{len(results) - failed - skipped} of {len(results)} checks passed, {failed} failed, {skipped} skipped.")
     if failed:
         raise typer.Exit(1)
 

@@ -15,9 +15,7 @@ if TYPE_CHECKING:
 
 
 def list_components(
-    kind: Annotated[
-        str | None, typer.Argument(help="Such as algorithm, solver or reward; all kinds if left out.")
-    ] = None,
+    kind: Annotated[str | None, typer.Argument(help="Such as algorithm, solver or reward; all kinds if left out.")] = None,
 ) -> None:
     """List what can be named in a configuration, plugins included."""
     from rich.console import Console

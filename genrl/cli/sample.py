@@ -38,9 +38,7 @@ def sample(
 
     found = find(source, set_ or [], device)
     if compare_base and found.tuned is None:
-        raise ConfigError(
-            f"{source!r} is no run, so there is nothing to compare its pictures with; leave --compare-base out."
-        )
+        raise ConfigError(f"{source!r} is no run, so there is nothing to compare its pictures with; leave --compare-base out.")
     texts = [text for text in prompt for _ in range(count)]
     columns = {}
     if compare_base:

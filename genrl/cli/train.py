@@ -19,9 +19,7 @@ def train(
     ] = None,
     reward: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="NAME[=WEIGHT]", help="A registered reward, module:function or file.py:function. Repeatable."
-        ),
+        typer.Option(metavar="NAME[=WEIGHT]", help="A registered reward, module:function or file.py:function. Repeatable."),
     ] = None,
     prompts: Annotated[
         str | None, typer.Option(help="A file (txt, jsonl, csv, parquet), a directory, a hub id or a registered name.")

@@ -62,9 +62,7 @@ def check_prompts(prompts: PromptSettings) -> None:
     from genrl.prompts.rows import is_local, local_files
 
     if not prompts.source:
-        raise PromptError(
-            "There are no prompts; give --prompts with a file, a directory, a hub id or a registered name."
-        )
+        raise PromptError("There are no prompts; give --prompts with a file, a directory, a hub id or a registered name.")
     for source in filter(None, (prompts.source, prompts.heldout)):
         if source not in entries("prompts") and is_local(source):
             local_files(Path(source).expanduser())
@@ -76,9 +74,7 @@ def check_device(run: RunSettings, train: TrainSettings) -> None:
     there = {"auto": True, "cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if not there[run.device]:
         usable = ", ".join(name for name, present in there.items() if present)
-        raise ConfigError(
-            f"The device {run.device!r} is not available to torch {torch.__version__} here; usable: {usable}."
-        )
+        raise ConfigError(f"The device {run.device!r} is not available to torch {torch.__version__} here; usable: {usable}.")
     if train.mixed_precision == "fp16" and (run.device == "cpu" or not torch.cuda.is_available()):
         raise ConfigError("train.mixed_precision=fp16 needs a CUDA device; use bf16, or no.")
 

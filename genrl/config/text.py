@@ -63,9 +63,7 @@ def read_mapping(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise ConfigError(
-            f"There is no configuration file {str(path)!r}; check the path (here: {Path.cwd()})."
-        ) from None
+        raise ConfigError(f"There is no configuration file {str(path)!r}; check the path (here: {Path.cwd()}).") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"The configuration file {str(path)!r} cannot be read ({error}).") from error
     data = parse(text, str(path))

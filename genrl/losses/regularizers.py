@@ -62,9 +62,7 @@ class KLVelocity:
     def __post_init__(self) -> None:
         _check(self.beta)
 
-    def __call__(
-        self, step: Step, reference: Step | None, sigma: float, sigma_next: float, log_ratio: Tensor
-    ) -> Tensor:
+    def __call__(self, step: Step, reference: Step | None, sigma: float, sigma_next: float, log_ratio: Tensor) -> Tensor:
         """(B,). Both steps start at one state x = x0 + sigma v, so v - v_ref = -(x0 - x0_ref) / sigma."""
         return self.beta * _mean_square(step.x0 - _reference(reference).x0) / sigma**2
 
@@ -85,9 +83,7 @@ class KLMean:
     def __post_init__(self) -> None:
         _check(self.beta)
 
-    def __call__(
-        self, step: Step, reference: Step | None, sigma: float, sigma_next: float, log_ratio: Tensor
-    ) -> Tensor:
+    def __call__(self, step: Step, reference: Step | None, sigma: float, sigma_next: float, log_ratio: Tensor) -> Tensor:
         """(B,). ConfigError on a deterministic step."""
         return self.beta * _gaussian_kl(step, reference)
 
@@ -111,9 +107,7 @@ class KLFlowGRPO:
     def __post_init__(self) -> None:
         _check(self.beta)
 
-    def __call__(
-        self, step: Step, reference: Step | None, sigma: float, sigma_next: float, log_ratio: Tensor
-    ) -> Tensor:
+    def __call__(self, step: Step, reference: Step | None, sigma: float, sigma_next: float, log_ratio: Tensor) -> Tensor:
         """(B,). ConfigError on a deterministic step."""
         return self.beta * (sigma - sigma_next) * _gaussian_kl(step, reference)
 
@@ -134,8 +128,6 @@ class KLOld:
     def __post_init__(self) -> None:
         _check(self.beta)
 
-    def __call__(
-        self, step: Step, reference: Step | None, sigma: float, sigma_next: float, log_ratio: Tensor
-    ) -> Tensor:
+    def __call__(self, step: Step, reference: Step | None, sigma: float, sigma_next: float, log_ratio: Tensor) -> Tensor:
         """(B,) of log_ratio (B, C)."""
         return self.beta * 0.5 * log_ratio.square().mean(dim=1)

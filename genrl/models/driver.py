@@ -48,7 +48,7 @@ class Driver:
         self._driven = _driven(pipe, self)
         self._encode_signature = inspect.signature(pipe.encode_prompt)
         self._encodings: dict[str, Encodings] = {}
-        self._prepared: dict[int, Prepared] = {}
+        self._prepared: dict[tuple[int, torch.device], Prepared] = {}
         self._texts: tuple[str, ...] = ()
         self._latents: Tensor | None = None
         # The pipeline's own noise is never used; it must not be drawn from the global generator either.
@@ -74,7 +74,7 @@ class Driver:
     def start(self, steps: int = 1) -> Prepared:
         """Everything before the first step, for one row; leaves the scheduler with its grid of `steps`."""
         self._run((SHORT,), steps=steps)
-        return self._prepared[1]
+        return self._prepared[1, self.device]
 
     def finish(self, latents: Tensor, output_type: str) -> Any:
         """Everything after the last step."""
@@ -125,14 +125,14 @@ class Driver:
 
     def prepare_latents(self, own: Any, *args: Any, **kwargs: Any) -> Any:
         """In place of the pipeline's: our latents, in the dtype and with the companions of its own."""
-        rows = len(self._texts)
-        if rows not in self._prepared:
+        size = (len(self._texts), self.device)
+        if size not in self._prepared:
             answer = own(*args, **kwargs)
             first, rest = (answer[0], tuple(answer[1:])) if isinstance(answer, tuple) else (answer, None)
             _check_noise(first)
             # Only shape, dtype and device are ever read of the latents: a view of one zero stands for them.
-            self._prepared[rows] = Prepared(first.new_zeros(()).expand(first.shape), rest)
-        prepared = self._prepared[rows]
+            self._prepared[size] = Prepared(first.new_zeros(()).expand(first.shape), rest)
+        prepared = self._prepared[size]
         latents = prepared.latents if self._latents is None else self._latents.to(prepared.latents.dtype)
         if latents.shape != prepared.latents.shape:
             raise ModelError(

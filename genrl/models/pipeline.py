@@ -102,9 +102,7 @@ class DiffusersModel:
             raise ModelError(f"{len(x)} latents but {len(condition)} prompts; give one prompt for each row.")
         moment = self._moment(sigma, x.device)
         rows = self.max_rows or len(x)
-        parts = [
-            self._driver.velocity(x[k : k + rows], moment, condition.texts[k : k + rows]) for k in range(0, len(x), rows)
-        ]
+        parts = [self._driver.velocity(x[k : k + rows], moment, condition.texts[k : k + rows]) for k in range(0, len(x), rows)]
         return (parts[0] if len(parts) == 1 else torch.cat(parts)).float()
 
     def decode(self, latents: Tensor) -> Tensor:

@@ -74,9 +74,7 @@ def train_and_heldout(
     heldout: where the held-out prompts are; None takes the held-out split of `source` if it has one, else sets `count`
     distinct texts of `split` aside. The other arguments as in `load_prompts`.
     """
-    train = load_prompts(
-        source, split=split, column=column, streaming=streaming, seed=seed, shuffle=shuffle, revision=revision
-    )
+    train = load_prompts(source, split=split, column=column, streaming=streaming, seed=seed, shuffle=shuffle, revision=revision)
     if not heldout:
         with reading(source):
             splits = split_names(source, revision)

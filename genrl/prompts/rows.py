@@ -77,9 +77,7 @@ def local_files(path: Path) -> tuple[str, dict[str, list[str]]]:
         raise PromptError(f"The directory {path} holds no prompt file ({', '.join(BUILDERS)}); put one there.")
     builders = sorted({BUILDERS[file.suffix] for file in files})
     if len(builders) > 1:
-        raise PromptError(
-            f"The directory {path} mixes {' and '.join(builders)} files; name one file or keep one format."
-        )
+        raise PromptError(f"The directory {path} mixes {' and '.join(builders)} files; name one file or keep one format.")
     splits: dict[str, list[str]] = {}
     for file in files:
         with file.open("rb") as lines:

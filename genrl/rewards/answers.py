@@ -40,8 +40,7 @@ def _number(value: Any, row: int, text: str, name: str) -> float:
         value = value.item()
     if not isinstance(value, Real):
         raise RewardError(
-            f"Reward {name!r} answered {value!r} ({type(value).__name__}) for {_where(row, text)}; "
-            "return a number or None."
+            f"Reward {name!r} answered {value!r} ({type(value).__name__}) for {_where(row, text)}; return a number or None."
         )
     if not math.isfinite(value):
         raise RewardError(

@@ -118,7 +118,5 @@ def _columns(prompts: Sequence[Prompt]) -> dict[str, list[Any]]:
     names = dict.fromkeys(name for prompt in prompts for name in prompt.columns)
     clash = sorted(names.keys() & set(OFFERED))
     if clash:
-        raise RewardError(
-            f"The prompts have a column {clash[0]!r}, a name that rewards are called with; rename the column."
-        )
+        raise RewardError(f"The prompts have a column {clash[0]!r}, a name that rewards are called with; rename the column.")
     return {name: [prompt.columns.get(name) for prompt in prompts] for name in names}

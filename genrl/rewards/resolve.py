@@ -114,6 +114,4 @@ def _load_file(place: str) -> ModuleType:
 
 
 def _import_failed(place: str, error: Exception) -> RewardError:
-    return RewardError(
-        f"{place} cannot be imported ({type(error).__name__}: {error}); mend it or install what it needs."
-    )
+    return RewardError(f"{place} cannot be imported ({type(error).__name__}: {error}); mend it or install what it needs.")

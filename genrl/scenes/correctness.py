@@ -44,9 +44,7 @@ def _shape_match(objects: Objects, shape: np.ndarray, ranges: np.ndarray) -> tup
     return smooth, (fit > rival) & (fit > 0.75) & (off_size < 0.2)
 
 
-def _judge_item(
-    objects: Objects, colour: np.ndarray, shape: np.ndarray, count: np.ndarray, ranges: np.ndarray
-) -> _Item:
+def _judge_item(objects: Objects, colour: np.ndarray, shape: np.ndarray, count: np.ndarray, ranges: np.ndarray) -> _Item:
     total = len(colour)
     mine = np.flatnonzero(objects.colour == colour[objects.picture])
     mine = mine[np.lexsort((-objects.area[mine], objects.picture[mine]))]

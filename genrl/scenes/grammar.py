@@ -68,9 +68,7 @@ def all_scenes() -> tuple[Scene, ...]:
     pairs = [(c, s) for c in range(len(COLOURS)) for s in range(len(SHAPES))]
     singles = [Scene(SINGLE, c, s) for c, s in pairs]
     counts = [Scene(COUNT, c, s, n) for c, s in pairs for n in (2, 3, 4)]
-    relations = [
-        Scene(RELATION, c, s, 1, d, t, r) for c, s in pairs for d, t in pairs if c != d for r in range(len(RELATIONS))
-    ]
+    relations = [Scene(RELATION, c, s, 1, d, t, r) for c, s in pairs for d, t in pairs if c != d for r in range(len(RELATIONS))]
     return (*singles, *counts, *relations)
 
 

@@ -42,8 +42,6 @@ class CPS:
     def std(self, sigma: float, sigma_next: float) -> float:
         return sigma_next * math.sin(self.noise_level * math.pi / 2.0)
 
-    def step(
-        self, velocity: Velocity, x: Tensor, sigma: float, sigma_next: float, carry: Any, stochastic: bool
-    ) -> Step:
+    def step(self, velocity: Velocity, x: Tensor, sigma: float, sigma_next: float, carry: Any, stochastic: bool) -> Step:
         std = self.std(sigma, sigma_next) if stochastic else 0.0
         return gaussian_step(velocity, x, sigma, sigma_next, std, preserve_coefficients(sigma_next, std))

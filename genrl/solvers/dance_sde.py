@@ -38,8 +38,6 @@ class DanceSDE:
     def std(self, sigma: float, sigma_next: float) -> float:
         return self.eta * math.sqrt(sigma - sigma_next)
 
-    def step(
-        self, velocity: Velocity, x: Tensor, sigma: float, sigma_next: float, carry: Any, stochastic: bool
-    ) -> Step:
+    def step(self, velocity: Velocity, x: Tensor, sigma: float, sigma_next: float, carry: Any, stochastic: bool) -> Step:
         std = self.std(sigma, sigma_next) if stochastic else 0.0
         return gaussian_step(velocity, x, sigma, sigma_next, std, euler_maruyama(sigma, sigma_next, std))

@@ -30,8 +30,6 @@ class Euler:
     evaluations: ClassVar[int] = 1
     noisy: ClassVar[bool] = False
 
-    def step(
-        self, velocity: Velocity, x: Tensor, sigma: float, sigma_next: float, carry: Any, stochastic: bool
-    ) -> Step:
+    def step(self, velocity: Velocity, x: Tensor, sigma: float, sigma_next: float, carry: Any, stochastic: bool) -> Step:
         x0 = x - sigma * velocity(x, sigma)
         return Step(straight_line(x, x0, sigma, sigma_next), 0.0, x0)

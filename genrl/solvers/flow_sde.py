@@ -43,8 +43,6 @@ class FlowSDE:
         base = sigma_next if sigma >= _START else sigma
         return self.noise_level * math.sqrt(sigma * (sigma - sigma_next) / (1.0 - base))
 
-    def step(
-        self, velocity: Velocity, x: Tensor, sigma: float, sigma_next: float, carry: Any, stochastic: bool
-    ) -> Step:
+    def step(self, velocity: Velocity, x: Tensor, sigma: float, sigma_next: float, carry: Any, stochastic: bool) -> Step:
         std = self.std(sigma, sigma_next) if stochastic else 0.0
         return gaussian_step(velocity, x, sigma, sigma_next, std, euler_maruyama(sigma, sigma_next, std))

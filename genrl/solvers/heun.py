@@ -26,9 +26,7 @@ class Heun:
     evaluations: ClassVar[int] = 2
     noisy: ClassVar[bool] = False
 
-    def step(
-        self, velocity: Velocity, x: Tensor, sigma: float, sigma_next: float, carry: Any, stochastic: bool
-    ) -> Step:
+    def step(self, velocity: Velocity, x: Tensor, sigma: float, sigma_next: float, carry: Any, stochastic: bool) -> Step:
         slope = velocity(x, sigma)
         x0 = x - sigma * slope
         mean = straight_line(x, x0, sigma, sigma_next)

@@ -20,9 +20,7 @@ def gaussian_log_prob(x: Tensor, mean: Tensor, std: float) -> Tensor:
     is 0.
     """
     if std <= 0.0:
-        raise ConfigError(
-            "A deterministic step has no density; train stochastic steps or set surrogate=softmax-distance."
-        )
+        raise ConfigError("A deterministic step has no density; train stochastic steps or set surrogate=softmax-distance.")
     dtype = torch.promote_types(mean.dtype, torch.float32)
     squares = (x.to(dtype) - mean.to(dtype)).square().flatten(1).mean(dim=1)
     return -squares / (2.0 * std**2) - (math.log(std) + 0.5 * math.log(2.0 * math.pi))

@@ -59,9 +59,7 @@ class SoftmaxDistance:
         self.candidates(group, members)
         y_G = group.kept[t].next_state.flatten(1)
         z_BD = step.mean.flatten(1)
-        z_old_BD = {"train-solver": old.mean.flatten(1), "stored": y_G[members], "detach": z_BD.detach()}[
-            self.old_reference
-        ]
+        z_old_BD = {"train-solver": old.mean.flatten(1), "stored": y_G[members], "detach": z_BD.detach()}[self.old_reference]
 
         # c = y_0 rather than the mean, because equal candidates then have differences of exactly 0.
         diff_GD = y_G.double() - y_G[0].double()

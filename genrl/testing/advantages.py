@@ -17,9 +17,7 @@ WEIGHTS = torch.tensor([1.0, 0.3], dtype=torch.float64)
 
 def check_gives_one_number_for_each_member(advantage: AdvantageEstimator) -> None:
     values = _advantages(advantage, _rewards())
-    expect(
-        values.shape in ((N, G, 1), (N, G, T)), f"Advantages are (N, G, 1) or (N, G, T), got {tuple(values.shape)}."
-    )
+    expect(values.shape in ((N, G, 1), (N, G, T)), f"Advantages are (N, G, 1) or (N, G, T), got {tuple(values.shape)}.")
     expect(bool((values != 0.0).any()), "Rewards that differ got no advantage at all.")
 
 

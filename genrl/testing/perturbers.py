@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
 from genrl.protocols import Perturber
 from genrl.testing.check import expect, expect_close
-from torch import Tensor
 
 SIZE = 5
 

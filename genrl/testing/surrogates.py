@@ -72,14 +72,14 @@ def check_log_ratio_is_zero_on_policy(surrogate: Surrogate) -> None:
 
 
 def check_answers_each_anchor_by_itself(surrogate: Surrogate) -> None:
-    case, moved = make_case(surrogate), _moved(surrogate)
+    case, moved = make_case(surrogate), _moved()
     together = case.log_ratio(surrogate, torch.arange(6), moved)
     alone = torch.cat([case.log_ratio(surrogate, torch.tensor([b]), moved[b : b + 1]) for b in range(6)])
     expect_close(alone, together, "An anchor's log-ratios must not depend on the other anchors", rtol=1e-4, atol=1e-6)
 
 
 def check_follows_the_order_of_the_group(surrogate: Surrogate) -> None:
-    case, moved, order = make_case(surrogate), _moved(surrogate), torch.tensor([4, 2, 0, 5, 1, 3])
+    case, moved, order = make_case(surrogate), _moved(), torch.tensor([4, 2, 0, 5, 1, 3])
     table = _table(surrogate, case, moved)
     other = _table(surrogate, Case(permuted(case.group, order), case.std), moved[order])
     expect_close(other, table[order][:, order], "Permuting the group must permute the log-ratios", rtol=1e-4, atol=1e-6)
@@ -88,7 +88,7 @@ def check_follows_the_order_of_the_group(surrogate: Surrogate) -> None:
 def check_gradient_reaches_the_policy(surrogate: Surrogate) -> None:
     case, members = make_case(surrogate), torch.arange(6)
     for size in (0.0, 0.01):
-        moved = (size * _moved(surrogate)).requires_grad_()
+        moved = (size * _moved()).requires_grad_()
         log_ratio = case.log_ratio(surrogate, members, moved)
         # Advantages of mean 0: a constant one has no gradient under a policy that is normalised over the group.
         advantage = torch.randn(log_ratio.shape, generator=_rng(5), dtype=log_ratio.dtype)
@@ -101,7 +101,7 @@ def check_is_finite_at_production_size(surrogate: Surrogate) -> None:
     """D = 130,000: members far apart, and members that are all the same."""
     for spread in (1.0, 0.0):
         size = max(4, surrogate.smallest_group)
-        case = make_case(surrogate, size=size, shape=(LARGE,), spread=spread)
+        case = make_case(surrogate, size, (LARGE,), spread=spread)
         on_policy = case.log_ratio(surrogate, torch.arange(size))
         expect_close(on_policy, torch.zeros_like(on_policy), f"At D = {LARGE} the on-policy log-ratio must be 0", atol=1e-4)
         moved = 1e-3 * torch.randn(size, LARGE, generator=_rng(6))
@@ -109,12 +109,31 @@ def check_is_finite_at_production_size(surrogate: Surrogate) -> None:
         expect(bool(off_policy.isfinite().all()), f"At D = {LARGE} and spread {spread:g} a log-ratio is NaN or infinite.")
 
 
-def make_case(surrogate: Surrogate, size: int = 6, shape: tuple[int, ...] = (2, 3), spread: float = 1.0) -> Case:
+def check_is_precise_at_production_size(surrogate: Surrogate) -> None:
+    """A difference of two distances near 2e4 keeps three digits in float32, of which a small log-ratio needs them all."""
+    size = max(4, surrogate.smallest_group)
+    moved = 1e-2 * torch.randn(size, LARGE, generator=_rng(6))
+    single, double = (
+        make_case(surrogate, size, (LARGE,), dtype=dtype).log_ratio(surrogate, torch.arange(size), moved.to(dtype)).double()
+        for dtype in (torch.float32, torch.float64)
+    )
+    largest = double.abs().max().item()
+    expect_close(single, double, f"At D = {LARGE} float32 must give float64's log-ratio", atol=1e-6 + 2e-3 * largest)
+
+
+def make_case(
+    surrogate: Surrogate,
+    size: int = 6,
+    shape: tuple[int, ...] = (2, 3),
+    *,
+    spread: float = 1.0,
+    dtype: torch.dtype = torch.float32,
+) -> Case:
     """`spread` 0 makes all members the same."""
 
     def rows(seed: int) -> Tensor:
         center, own = (torch.randn((n, *shape), generator=_rng(seed + n)) for n in (1, size))
-        return center + 0.3 * spread * own
+        return (center + 0.3 * spread * own).to(dtype)
 
     std = STD if surrogate.stochastic else 0.0
     group = RolloutGroup(
@@ -139,7 +158,7 @@ def _table(surrogate: Surrogate, case: Case, moved: Tensor) -> Tensor:
     return table.scatter(1, surrogate.candidates(case.group, members), log_ratio)
 
 
-def _moved(surrogate: Surrogate) -> Tensor:
+def _moved() -> Tensor:
     return 0.05 * torch.randn(6, 2, 3, generator=_rng(7))
 
 
@@ -155,4 +174,5 @@ CHECKS = (
     check_follows_the_order_of_the_group,
     check_gradient_reaches_the_policy,
     check_is_finite_at_production_size,
+    check_is_precise_at_production_size,
 )

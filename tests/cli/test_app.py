@@ -103,8 +103,35 @@ def test_flags_of_train_are_settings(started: list[tuple[RunConfig, bool]]) -> N
     Path("some.txt").write_text("a cat\n")
     Path("run.yaml").write_text("train: {rows: 3, max_steps: 2}\nrun: {seed: 1}\n")
     run(
-        *"train --algo mix-grpo --model owner/name --reward jpeg-size=-0.5 --reward random --prompts some.txt".split(),
-        *"--config run.yaml --set train.rows=4 --set steps.size=2 --output out --seed 5 --max-steps 9 --device cpu".split(),
+        *[
+            "train",
+            "--algo",
+            "mix-grpo",
+            "--model",
+            "owner/name",
+            "--reward",
+            "jpeg-size=-0.5",
+            "--reward",
+            "random",
+            "--prompts",
+            "some.txt",
+        ],
+        *[
+            "--config",
+            "run.yaml",
+            "--set",
+            "train.rows=4",
+            "--set",
+            "steps.size=2",
+            "--output",
+            "out",
+            "--seed",
+            "5",
+            "--max-steps",
+            "9",
+            "--device",
+            "cpu",
+        ],
     )
     config = started[0][0]
     assert config == resolve(

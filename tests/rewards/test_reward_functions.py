@@ -38,9 +38,7 @@ def test_rows_are_judged_alone_and_videos_too(reward, flat_smooth_noise):
 def test_jpeg_size(flat_smooth_noise):
     flat, smooth, noise = score(JpegSize(), flat_smooth_noise)
     assert 0 > flat > smooth > noise
-    torch.testing.assert_close(
-        score(JpegSize(compressible=False), flat_smooth_noise), -score(JpegSize(), flat_smooth_noise)
-    )
+    torch.testing.assert_close(score(JpegSize(compressible=False), flat_smooth_noise), -score(JpegSize(), flat_smooth_noise))
     assert score(JpegSize(quality=95), flat_smooth_noise)[2] < noise
 
 

@@ -26,9 +26,7 @@ def test_case_and_white_space_do_not_matter():
     assert parse("  A Red   circle ") == parse("a red circle")
 
 
-@pytest.mark.parametrize(
-    "prompt", ["", "a pink circle", "five red circles", "a red circle above a red square", "red circle"]
-)
+@pytest.mark.parametrize("prompt", ["", "a pink circle", "five red circles", "a red circle above a red square", "red circle"])
 def test_other_sentences_are_refused_and_the_grammar_is_named(prompt):
     with pytest.raises(ValueError, match=r"COLOUR SHAPE.*purple.*triangle"):
         parse(prompt)

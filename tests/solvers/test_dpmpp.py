@@ -43,9 +43,7 @@ def test_second_order_step_is_the_papers() -> None:
     ids=["no history", "history at 1", "last step", "order 1"],
 )
 def test_falls_back_to_euler_exactly(solver: DPMSolverPP, carry: History | None, t: float) -> None:
-    assert torch.equal(
-        solver.step(curved, X, 0.6, t, carry, False).mean, Euler().step(curved, X, 0.6, t, None, False).mean
-    )
+    assert torch.equal(solver.step(curved, X, 0.6, t, carry, False).mean, Euler().step(curved, X, 0.6, t, None, False).mean)
 
 
 def test_first_two_and_last_step_of_a_rollout_are_euler_and_the_others_are_not() -> None:

@@ -80,9 +80,7 @@ def curved(x: Tensor, sigma: float) -> Tensor:
     return x * (0.5 + sigma) - torch.tanh(x) * (1.0 - 0.3 * sigma)
 
 
-def walk(
-    solver: Solver, x: Tensor, sigmas: Sequence[float], stochastic: Sequence[bool]
-) -> list[tuple[Tensor, Any, Step]]:
+def walk(solver: Solver, x: Tensor, sigmas: Sequence[float], stochastic: Sequence[bool]) -> list[tuple[Tensor, Any, Step]]:
     """One rollout of `curved`: (state, carry that went in, step that came out) at each step."""
     rng, carry, seen = torch.Generator().manual_seed(0), None, []
     for k, noisy in enumerate(stochastic):

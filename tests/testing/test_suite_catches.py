@@ -17,6 +17,7 @@ from genrl.selection import EveryMember, RandomSubset
 from genrl.solvers import CPS, Euler, FlowSDE, Heun
 from genrl.surrogates import Gaussian, SoftmaxDistance
 from genrl.testing import ToyModel, check_component
+from genrl.testing.surrogates import LARGE
 from genrl.types import Step
 
 
@@ -27,6 +28,8 @@ class Broken:
     base: Any
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):  # copy asks for these before there is a base
+            raise AttributeError(name)
         return getattr(self.base, name)
 
 
@@ -71,6 +74,12 @@ class HalfPrecision(Broken):
     def step(self, velocity, x, sigma, sigma_next, carry, stochastic):
         step = self.base.step(velocity, x, sigma, sigma_next, carry, stochastic)
         return Step(step.mean.half(), step.std, step.x0, step.carry)
+
+
+class AsksTwice(Broken):
+    def step(self, velocity, x, sigma, sigma_next, carry, stochastic):
+        velocity(x, sigma)
+        return self.base.step(velocity, x, sigma, sigma_next, carry, stochastic)
 
 
 class Asks(Broken):
@@ -143,10 +152,17 @@ class Naive(Broken):
     def log_ratio(self, step, old, group, members, t):
         candidates = group.kept[t].next_state.flatten(1)
         log_pi, log_old = (
-            torch.log_softmax(-((candidates[None] - z.mean.flatten(1)[:, None]) ** 2).sum(-1).half().float(), dim=1)
-            for z in (step, old)
+            torch.log_softmax(-((candidates[None] - z.mean.flatten(1)[:, None]) ** 2).sum(-1), dim=1) for z in (step, old)
         )
-        return (log_pi - log_old) / (log_pi - log_pi[:, :1]), {}
+        return log_pi - log_old, {}
+
+
+class Overflows(Broken):
+    """The joint density, left of the logarithm for a moment."""
+
+    def log_ratio(self, step, old, group, members, t):
+        log_ratio, metrics = self.base.log_ratio(step, old, group, members, t)
+        return (LARGE * log_ratio).exp().log() / LARGE, metrics
 
 
 class NoGradient(Broken):
@@ -207,6 +223,21 @@ class Hardclipped(Broken):
 class MeanOverAll(Broken):
     def __call__(self, log_ratio, advantage):
         return -(advantage * log_ratio.exp()).mean(), {"graph": log_ratio.mean()}
+
+
+class Partial(Broken):
+    """Likes the members that come first."""
+
+    def __call__(self, log_ratio, advantage):
+        return self.base(log_ratio, advantage * torch.linspace(2.0, 1.0, advantage.shape[1]))
+
+
+class Adds(Broken):
+    """Sums over anchors, so a batch of twice the rows pushes twice as hard."""
+
+    def __call__(self, log_ratio, advantage):
+        loss, metrics = self.base(log_ratio, advantage)
+        return len(log_ratio) * loss, metrics
 
 
 class Pushes(Broken):
@@ -295,7 +326,8 @@ CAUGHT = [
     ("steps", Descending(RandomSubset()), "trained-steps-are-valid-indices"),
     ("anchors", Twice(EveryMember()), "anchors-are-valid-indices"),
     ("surrogate", LogProb(Gaussian()), "log-ratio-is-zero-on-policy"),
-    ("surrogate", Naive(SoftmaxDistance()), "is-finite-at-production-size"),
+    ("surrogate", Naive(SoftmaxDistance()), "is-precise-at-production-size"),
+    ("surrogate", Overflows(Gaussian()), "is-finite-at-production-size"),
     ("surrogate", NoGradient(Gaussian()), "gradient-reaches-the-policy"),
     ("surrogate", Favourite(SoftmaxDistance()), "follows-the-order-of-the-group"),
     ("advantage", Uncentered(ZScore()), "ignores-a-constant"),
@@ -327,7 +359,11 @@ CAUGHT = [
     ("algorithm", dataclasses.replace(flow_grpo(), surrogate=LogProb(Gaussian())), "ratio-is-one-at-unchanged-weights"),
     ("algorithm", dataclasses.replace(flow_grpo(), perturber=GlobalNoise(0)), "rollout-is-a-pure-function-of-its-key"),
     ("algorithm", dataclasses.replace(flow_grpo(), surrogate=NoGradient(Gaussian()), regularizers=()), "loss-has-a-gradient"),
-    ("algorithm", dataclasses.replace(neighbor_grpo(), anchors=Twice(0)), "members-have-no-order"),
+    ("algorithm", dataclasses.replace(neighbor_grpo(), objective=Partial(Clipped())), "members-have-no-order"),
+    ("algorithm", dataclasses.replace(flow_grpo(), objective=Adds(Clipped())), "rows-only-split-the-work"),
+    ("algorithm", dataclasses.replace(flow_grpo(), solver=Remembers(FlowSDE())), "resumes-identically"),
+    ("algorithm", dataclasses.replace(neighbor_grpo(), train_solver=AsksTwice(Euler())), "counts-are-the-plan"),
+    ("algorithm", dataclasses.replace(neighbor_grpo(), train_solver=Heun()), "accepts-the-default-sampling"),
 ]
 
 
