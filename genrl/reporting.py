@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
@@ -19,6 +20,8 @@ class RunReporter:
         self.folder, self.algorithm, self.max_steps = folder, algorithm, max_steps
         self.console = console or Console()
         self.log = MetricsLog(folder / "metrics.jsonl")
+        #: Where numbers go besides the files: `track(row, step=...)`, e.g. accelerate's trackers.
+        self.track: Callable[..., None] | None = None
         self.first: Evaluation | None = None
         self.last: Evaluation | None = None
         self.view = LiveView(f"genrl · {algorithm} · {folder}", max_steps, 0, self.console)
@@ -38,7 +41,7 @@ class RunReporter:
         self.view.__exit__(kind, error, trace)
 
     def iteration(self, step: int, row: dict[str, float]) -> None:
-        self.log.append({"step": step} | row)
+        self._write(step, row)
         self.view.iteration(row)
 
     def evaluation(self, step: int, evaluation: Evaluation) -> None:
@@ -46,13 +49,18 @@ class RunReporter:
         self.first, self.last = self.first or evaluation, evaluation
         reward = evaluation.interval()
         row = {f"eval/{name}": float(values.mean()) for name, values in evaluation.values.items()}
-        self.log.append({"step": step} | row | {"eval/reward_low": reward.low, "eval/reward_high": reward.high})
+        self._write(step, row | {"eval/reward_low": reward.low, "eval/reward_high": reward.high})
         save_grid(self.folder / "grids" / f"step-{step:06d}.png", evaluation.images, evaluation.prompts)
         path = self.folder / "evaluations" / f"step-{step:06d}.json"
         path.parent.mkdir(exist_ok=True)
         path.write_text(json.dumps({name: values.tolist() for name, values in evaluation.values.items()}))
         others = "  ".join(f"{name} {value:.3f}" for name, value in _watched(evaluation).items())
         self.view.evaluation(step, f"reward {reward}  {others}", reward.mean)
+
+    def _write(self, step: int, row: dict[str, float]) -> None:
+        self.log.append({"step": step} | row)
+        if self.track:
+            self.track(row, step=step)
 
     def saved(self, step: int, folder: Path) -> None:
         if step == self.max_steps or step < 1:

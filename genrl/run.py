@@ -7,6 +7,7 @@ import os
 import platform
 import signal
 import subprocess
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from accelerate.utils import set_seed
 
 import genrl
 from genrl.algorithms import Algorithm
-from genrl.config import RunConfig, to_yaml
+from genrl.config import RunConfig, to_plain, to_yaml
 from genrl.errors import ConfigError
 from genrl.evaluation import Evaluator
 from genrl.models import add_lora, load_model
@@ -41,6 +42,9 @@ def start(config: RunConfig, resume: bool = False) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     reporter = RunReporter(folder, config.algorithm_name, config.train.max_steps)
     trainer = build(config, folder, reporter)
+    if config.run.report_to:
+        trainer.accelerator.init_trackers("genrl", config=flat(to_plain(config)))
+        reporter.track = trainer.accelerator.log
     if resume:
         trainer.restore()
         reporter.resume(trainer.step)
@@ -136,6 +140,17 @@ def identity(config: RunConfig) -> str:
     plain.pop("run"), plain["train"].pop("max_steps")
     plain["seed"] = config.run.seed
     return hashlib.sha256(yaml.safe_dump(plain).encode()).hexdigest()[:16]
+
+
+def flat(plain: Mapping[str, Any], head: str = "") -> dict[str, str | int | float | bool]:
+    """A nested configuration as dotted keys and scalars, which is what trackers take."""
+    found: dict[str, str | int | float | bool] = {}
+    for key, value in plain.items():
+        if isinstance(value, Mapping):
+            found |= flat(value, f"{head}{key}.")
+        else:
+            found[head + key] = value if isinstance(value, str | int | float | bool) else str(value)
+    return found
 
 
 def environment() -> dict[str, str]:

@@ -77,7 +77,8 @@ class Step:
     """One transition, a Gaussian that may be degenerate. Sampling is `mean + std * noise`; scoring uses the same numbers.
 
     mean (B, *L) is differentiable in the policy; std is a float, exactly 0.0 for a deterministic step;
-    x0 (B, *L) is the clean estimate; carry is the solver's memory for the next step (None, or a tuple whose tensors have B rows).
+    x0 (B, *L) is the clean estimate; carry is the solver's memory for the next step: None, or a tuple whose tensors
+    have B rows.
     """
 
     mean: Tensor

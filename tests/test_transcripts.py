@@ -1,6 +1,6 @@
 """Every recipe equals the straight-line transcript of its paper, in loss and in gradient, on and off policy.
 
-The transcripts import nothing of the package. Both sides get the same noises, rewards, anchors and steps; everything is float64.
+The transcripts import nothing of the package. Both sides get the same noises, rewards, anchors and steps, all in float64.
 """
 
 from __future__ import annotations

@@ -118,7 +118,7 @@ def check_is_precise_at_production_size(surrogate: Surrogate) -> None:
         for dtype in (torch.float32, torch.float64)
     )
     largest = double.abs().max().item()
-    expect_close(single, double, f"At D = {LARGE} float32 must give float64's log-ratio", atol=1e-6 + 2e-3 * largest)
+    expect_close(single, double, f"At D = {LARGE} float32 must give float64's log-ratio", atol=1e-6 + 3e-4 * largest)
 
 
 def make_case(

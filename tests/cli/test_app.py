@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from genrl.config import RunConfig, resolve
 from genrl.errors import GenrlError
 from genrl.registry import entries, kinds
 
-HEAVY = ("torch", "diffusers", "transformers", "datasets", "pydantic", "numpy")
+HEAVY = ("torch", "diffusers", "transformers", "datasets", "numpy", "genrl.types")
 
 
 def run(*arguments: str, code: int = 0) -> str:
@@ -35,7 +36,7 @@ def started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[RunCo
         calls.append((config, resume))
         return 0
 
-    monkeypatch.setattr("genrl.run.start", start)
+    monkeypatch.setitem(sys.modules, "genrl.run", SimpleNamespace(start=start))
     monkeypatch.setattr("genrl.config.checks.check_model", lambda model: None)
     monkeypatch.chdir(tmp_path)
     return calls
@@ -55,7 +56,7 @@ def test_help_answers_without_heavy_libraries(arguments: list[str]) -> None:
 
 
 def test_import_is_lazy_and_complete() -> None:
-    code = "import sys, genrl\nassert 'torch' not in sys.modules\nfrom genrl import register\nassert 'torch' not in sys.modules"
+    code = "import sys, genrl; from genrl import register; assert 'torch' not in sys.modules"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
     assert all(getattr(genrl, name) is not None for name in genrl.__all__)
     assert set(genrl.__all__) - {"__version__"} == set(genrl._HOME_OF)
@@ -64,7 +65,8 @@ def test_import_is_lazy_and_complete() -> None:
 
 
 FLAGS = {
-    "train": "--algo --config --device --dry-run --max-steps --model --output --preset --prompts --resume --reward --seed --set",
+    "train": "--algo --config --device --dry-run --max-steps --model --output --preset --prompts --resume --reward --seed"
+    " --set",
     "sample": "--compare-base --count --device --output --prompt --seed --set --steps",
     "snr": "--batches --config --device --model --preset --prompts --reward --seed --set",
     "list": "",
@@ -102,37 +104,9 @@ def test_train_with_no_options_is_neighbor_grpo_on_scenes(started: list[tuple[Ru
 def test_flags_of_train_are_settings(started: list[tuple[RunConfig, bool]]) -> None:
     Path("some.txt").write_text("a cat\n")
     Path("run.yaml").write_text("train: {rows: 3, max_steps: 2}\nrun: {seed: 1}\n")
-    run(
-        *[
-            "train",
-            "--algo",
-            "mix-grpo",
-            "--model",
-            "owner/name",
-            "--reward",
-            "jpeg-size=-0.5",
-            "--reward",
-            "random",
-            "--prompts",
-            "some.txt",
-        ],
-        *[
-            "--config",
-            "run.yaml",
-            "--set",
-            "train.rows=4",
-            "--set",
-            "steps.size=2",
-            "--output",
-            "out",
-            "--seed",
-            "5",
-            "--max-steps",
-            "9",
-            "--device",
-            "cpu",
-        ],
-    )
+    said = "--algo mix-grpo --model owner/name --reward jpeg-size=-0.5 --reward random --prompts some.txt"
+    changed = "--config run.yaml --set train.rows=4 --set steps.size=2 --output out --seed 5 --max-steps 9 --device cpu"
+    run("train", *said.split(), *changed.split())
     config = started[0][0]
     assert config == resolve(
         "mix-grpo",
