@@ -10,7 +10,7 @@ from types import TracebackType
 from rich.console import Console
 
 from genrl.evaluation import Evaluation
-from genrl.tracking import LiveView, MetricsLog, save_grid
+from genrl.tracking import LiveView, MetricsLog, save_before_after, save_grid
 
 
 class RunReporter:
@@ -82,6 +82,9 @@ class RunReporter:
             for name in _watched(self.last):
                 before, after = self.first.interval(name), self.last.interval(name)
                 say(f"  {name}: {before} before, {after} after")
+        if self.first and self.last and len(self.first.images):
+            path = self.folder / "grids" / "before-after.png"
+            save_before_after(path, self.first.images, self.last.images, self.last.prompts)
         say(f"Weights: {self.folder / 'model'}   pictures: {self.folder / 'grids'}   numbers: {self.log.path}")
         say(f"Draw with it: [bold]genrl sample {self.folder} --prompt ...[/]")
 

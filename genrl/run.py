@@ -12,7 +12,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import diffusers
 import torch
+import transformers
 import yaml
 from accelerate import Accelerator
 from accelerate.utils import set_seed
@@ -77,6 +79,8 @@ def build(config: RunConfig, folder: Path, reporter: Any) -> Trainer:
         seed=config.run.seed,
         revision=config.prompts.revision,
     )
+    if config.model.path == "scenes":
+        _silence_bars()
     accelerator = Accelerator(
         cpu=config.run.device == "cpu",
         mixed_precision=config.train.mixed_precision,
@@ -132,6 +136,12 @@ def load_policy(settings: ModelSettings, algorithm: Algorithm, ema: bool, device
         if settings.gradient_checkpointing:
             network.enable_gradient_checkpointing()  # type: ignore[operator]
     return WeightedPolicy(model, algorithm.weight_sets | ({"ema"} if ema else set()), lora=lora)
+
+
+def _silence_bars() -> None:
+    """The libraries' bars for reading and writing shards say nothing about a model of 5 MB."""
+    for library in (diffusers, transformers):
+        library.utils.logging.disable_progress_bar()
 
 
 def identity(config: RunConfig) -> str:

@@ -52,6 +52,12 @@ def contact_sheet(
     return sheet
 
 
+def save_before_after(path: Path, before: Tensor, after: Tensor, captions: Sequence[str], columns: int = 8) -> None:
+    """Write two rows of pictures, the same prompts and noise before and after."""
+    rows = [[tile(pixels) for pixels in to_uint8(images[:columns])] for images in (before, after)]
+    contact_sheet(rows, [["before"] * len(rows[0]), list(captions[:columns])]).save(path)
+
+
 def save_grid(path: Path, images: Tensor, captions: Sequence[str], columns: int = 8) -> None:
     """Write images (N, 3, H, W) in [0, 1] with their prompts as one PNG."""
     tiles = [tile(pixels) for pixels in to_uint8(images)]
