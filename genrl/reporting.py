@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
+import numpy as np
+import torch
 from rich.console import Console
 
 from genrl.evaluation import Evaluation
@@ -69,31 +71,31 @@ class RunReporter:
 
     def conclude(self, step: int, finished: bool) -> None:
         """The closing words: what was gained and where it lies, or how to go on."""
-        say = lambda text: self.console.print(text, highlight=False, soft_wrap=True)  # noqa: E731
         if not finished:
-            say(f"Stopped after step {step} and saved. Continue with: [bold]genrl train --resume {self.folder}[/]")
+            self._say(f"Stopped after step {step} and saved. Continue with: [bold]genrl train --resume {self.folder}[/]")
             return
         if self.first and self.last:
-            say(
-                f"Held-out reward {self.first.interval()} before, [bold]{self.last.interval()}[/] after; "
-                f"paired difference {self.last.gain(self.first)} (95 % bootstrap, {len(self.last.values['reward'])} "
-                "samples, same prompts and noise)."
-            )
-            for name in _watched(self.last):
-                before, after = self.first.interval(name), self.last.interval(name)
-                say(f"  {name}: {before} before, {after} after")
-        if self.first and self.last and len(self.first.images):
+            self._gains(self.first, self.last)
+        self._say(f"Weights: {self.folder / 'model'}   pictures: {self.folder / 'grids'}   numbers: {self.log.path}")
+        self._say(f"Draw with it: [bold]genrl sample {self.folder} --prompt ...[/]")
+
+    def _gains(self, first: Evaluation, last: Evaluation) -> None:
+        self._say(
+            f"Held-out reward {first.interval()} before, [bold]{last.interval()}[/] after; paired difference "
+            f"{last.gain(first)} (95 % bootstrap, {len(last.values['reward'])} samples, same prompts and noise)."
+        )
+        for name in _watched(last):
+            self._say(f"  {name}: {first.interval(name)} before, {last.interval(name)} after")
+        if len(first.images):
             path = self.folder / "grids" / "before-after.png"
-            save_before_after(path, self.first.images, self.last.images, self.last.prompts)
-        say(f"Weights: {self.folder / 'model'}   pictures: {self.folder / 'grids'}   numbers: {self.log.path}")
-        say(f"Draw with it: [bold]genrl sample {self.folder} --prompt ...[/]")
+            save_before_after(path, first.images, last.images, last.prompts)
+
+    def _say(self, text: str) -> None:
+        self.console.print(text, highlight=False, soft_wrap=True)
 
 
 def load_evaluation(folder: Path, step: int) -> Evaluation | None:
     """The per-sample values of an evaluation of a run, without its pictures; None if it was not made."""
-    import numpy as np
-    import torch
-
     path = folder / "evaluations" / f"step-{step:06d}.json"
     if not path.exists():
         return None

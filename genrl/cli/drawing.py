@@ -11,6 +11,7 @@ from torch import Tensor
 
 from genrl.config import check_device, check_model, model_folder, resolve
 from genrl.config.resume import FILE
+from genrl.config.world import SCENES
 from genrl.errors import ModelError
 from genrl.models import DiffusersModel, load_lora, load_model
 from genrl.policy import WeightedPolicy
@@ -28,11 +29,12 @@ ROWS = 16
 
 @dataclass(frozen=True)
 class Found:
-    """A model to draw with: its base, and the folder of trained weights if a run made some."""
+    """A model to draw with: its base, the folder of trained weights if a run made some, and its Euler steps and shift."""
 
     base: ModelSettings
     tuned: Path | None
     steps: int
+    shift: float | None
     device: str
 
 
@@ -46,11 +48,13 @@ def find(source: str, sets: Sequence[str], device: str | None) -> Found:
             raise ModelError(f"The run {source} is not finished; continue it with `genrl train --resume {source}`.")
     else:
         config, tuned = resolve(sets=sets, flags={"model.path": source} | flags), None
-    shipped = tuned is not None or config.model.path == "scenes"
-    check_model(config.model)
+        check_model(config.model)
     check_device(config.run, config.train)
-    steps = (config.evaluation.steps or config.sampling.steps) if shipped else STEPS
-    return Found(config.model, tuned, steps, config.run.device)
+    if tuned is None and config.model.path != SCENES:
+        return Found(config.model, None, STEPS, None, config.run.device)
+    # As in the run's evaluation, or as it would be in a run of the embedded model.
+    steps = config.evaluation.steps or config.sampling.steps
+    return Found(config.model, tuned, steps, config.sampling.shift, config.run.device)
 
 
 def load(found: Found, tuned: bool = True) -> DiffusersModel:
@@ -72,10 +76,10 @@ def load(found: Found, tuned: bool = True) -> DiffusersModel:
 
 
 @torch.no_grad()
-def draw(model: DiffusersModel, texts: Sequence[str], steps: int, seed: int) -> Tensor:
+def draw(model: DiffusersModel, texts: Sequence[str], sigmas: tuple[float, ...], seed: int) -> Tensor:
     """Pictures (B, 3, H, W) or videos (B, F, 3, H, W) in [0, 1], one for each text; noise depends on seed and place."""
     policy, rng = WeightedPolicy(model), Randomness((seed, "sample"))
-    plan = StepPlan(model.sigmas(steps), (False,) * steps, torch.zeros(0, dtype=torch.int64))
+    plan = StepPlan(sigmas, (False,) * (len(sigmas) - 1), torch.zeros(0, dtype=torch.int64))
     drawn = []
     for start in range(0, len(texts), ROWS):
         prompts = [Prompt(text, index=start + i) for i, text in enumerate(texts[start : start + ROWS])]

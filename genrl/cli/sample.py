@@ -35,15 +35,16 @@ def sample(
     from genrl.cli.drawing import draw, find, load
     from genrl.cli.pictures import write_pictures, write_sheet
     from genrl.errors import ConfigError
+    from genrl.rollout import sigma_grid
 
     found = find(source, set_ or [], device)
     if compare_base and found.tuned is None:
         raise ConfigError(f"{source!r} is no run, so there is nothing to compare its pictures with; leave --compare-base out.")
     texts = [text for text in prompt for _ in range(count)]
     columns = {}
-    if compare_base:
-        columns["base"] = draw(load(found, tuned=False), texts, steps or found.steps, seed)
-    columns["tuned" if found.tuned else "model"] = draw(load(found), texts, steps or found.steps, seed)
+    for name in ("base", "tuned") if compare_base else ("tuned" if found.tuned else "model",):
+        model = load(found, tuned=name == "tuned")
+        columns[name] = draw(model, texts, sigma_grid(model, steps or found.steps, found.shift), seed)
     for name, pictures in columns.items():
         write_pictures(output, pictures, texts, prefix=f"{name}-" if compare_base else "")
     write_sheet(output / "sheet.png", columns, texts, count)

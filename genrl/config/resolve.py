@@ -63,7 +63,11 @@ def amend(
 
 
 def _asked(said: Sequence[Change], flags: Mapping[str, Any] | None) -> list[Layer]:
-    return [Layer(tuple(change for change in said if change[0] not in _ALGORITHM)), Layer.of(flags or {})]
+    """The layers of --set and of flags. --reward comes first, so that --set can change the rewards it names."""
+    rewards = {key: value for key, value in (flags or {}).items() if key == "rewards"}
+    others = {key: value for key, value in (flags or {}).items() if key != "rewards"}
+    sets = tuple(change for change in said if change[0] not in (*_ALGORITHM, *rewards))
+    return [Layer.of(rewards), Layer(sets), Layer.of(others)]
 
 
 def _algorithm_name(algo: str | None, said: Sequence[Change], data: Mapping[str, Any]) -> str:

@@ -37,20 +37,23 @@ class Prepared:
 class Driver:
     """One pipeline under control. The pipeline itself stays as it is and can be used beside it.
 
-    `call` holds the constant arguments of its `__call__`, such as height and guidance scale.
+    `call` holds the constant arguments of its `__call__`, such as height and guidance scale. Encodings and position ids are
+    kept from one call to the next, so sample under `torch.no_grad()`: what is made under `torch.inference_mode()` cannot be
+    trained on.
     """
 
     def __init__(self, pipe: Any, call: Mapping[str, Any]) -> None:
         self.scheduler = SchedulerProxy(pipe.scheduler)
         self._pipe, self._name, self._call = pipe, trainable(pipe)[0], dict(call)
         # `__wrapped__` is the method under `@torch.no_grad()`.
-        self._bare = type(pipe).__call__.__wrapped__
+        self._bare = type(pipe).__call__.__wrapped__  # type: ignore[attr-defined]
         self._driven = _driven(pipe, self)
         self._encode_signature = inspect.signature(pipe.encode_prompt)
         self._encodings: dict[str, Encodings] = {}
         self._prepared: dict[tuple[int, torch.device], Prepared] = {}
         self._texts: tuple[str, ...] = ()
         self._latents: Tensor | None = None
+        self._asking = False
         # The pipeline's own noise is never used; it must not be drawn from the global generator either.
         self._generator = torch.Generator()
 
@@ -64,17 +67,26 @@ class Driver:
         try:
             self._run(texts, x, moment)
         except Answered as answer:
-            return answer.velocity
-        raise ModelError("The pipeline returned without handing a velocity to its scheduler; it cannot be trained.")
+            velocity = answer.velocity
+        else:
+            raise ModelError("The pipeline handed no velocity to its scheduler, so it cannot be trained; choose another.")
+        if velocity.shape != x.shape:
+            raise ModelError(
+                f"The pipeline's velocity has shape {tuple(velocity.shape)} and its latents {tuple(x.shape)}: it denoises only "
+                "a part of them, which genrl cannot follow; choose a text-to-image or text-to-video pipeline."
+            )
+        return velocity
 
     def encode(self, text: str) -> None:
         """Have the pipeline encode a text and whatever negative prompt it sets beside it."""
         self._run((text,))
 
-    def start(self, steps: int = 1) -> Prepared:
-        """Everything before the first step, for one row; leaves the scheduler with its grid of `steps`."""
-        self._run((SHORT,), steps=steps)
-        return self._prepared[1, self.device]
+    def start(self, steps: int | None = None) -> Prepared:
+        """Everything before the first step, for one row; with `steps`, leaves the pipeline's scheduler with that grid."""
+        size = (1, self.device)
+        if steps is not None or size not in self._prepared:
+            self._run((SHORT,), steps=steps)
+        return self._prepared[size]
 
     def finish(self, latents: Tensor, output_type: str) -> Any:
         """Everything after the last step."""
@@ -86,20 +98,23 @@ class Driver:
         texts: tuple[str, ...],
         latents: Tensor | None = None,
         moment: Moment | None = None,
-        steps: int = 1,
+        steps: int | None = None,
         output_type: str = "latent",
     ) -> Any:
-        self._texts, self._latents = texts, latents
-        self.scheduler.expose(moment)
-        return self._bare(
-            self._driven,
-            prompt=list(texts),
-            num_inference_steps=steps,
-            generator=self._generator,
-            output_type=output_type,
-            return_dict=False,
-            **self._call,
-        )
+        self._texts, self._latents, self._asking = texts, latents, moment is not None
+        self.scheduler.expose(moment, grid=steps is not None)
+        try:
+            return self._bare(
+                self._driven,
+                prompt=list(texts),
+                num_inference_steps=steps or 1,
+                generator=self._generator,
+                output_type=output_type,
+                return_dict=False,
+                **self._call,
+            )
+        finally:
+            self._latents = None  # they may hold a whole graph
 
     def encode_prompt(self, own: Any, *args: Any, **kwargs: Any) -> Any:
         """In place of the pipeline's: the kept encodings. One store for each set of the other arguments."""
@@ -114,7 +129,7 @@ class Driver:
             encode = partial(self._encode, own, arguments)
             unguided = partial(self._encode, own, arguments | {GUIDED: False}) if arguments.get(GUIDED) else None
             self._encodings[key] = Encodings(encode, unguided)
-        if self._latents is None:
+        if not self._asking:
             self._encodings[key].add(texts)
         return self._encodings[key].batch(texts, self.device)
 

@@ -59,7 +59,7 @@ def attach(network: nn.Module, config: Any) -> None:
     from diffusers.loaders import PeftAdapterMixin
     from peft import inject_adapter_in_model
 
-    if getattr(network, "peft_config", None):
+    if adapter_layers(network):
         raise ModelError(f"{type(network).__name__} already has a LoRA adapter; load the model again for another one.")
     network.requires_grad_(False)
     if isinstance(network, PeftAdapterMixin):
@@ -72,7 +72,7 @@ def attach(network: nn.Module, config: Any) -> None:
 @contextmanager
 def adapters_disabled(network: nn.Module) -> Iterator[None]:
     """Inside, the network answers without its adapters: the reference policy, at no memory."""
-    layers = adapter_layers(network)
+    layers = required_adapter_layers(network)
     for layer in layers:
         layer.enable_adapters(False)
     try:
@@ -83,10 +83,15 @@ def adapters_disabled(network: nn.Module) -> Iterator[None]:
 
 
 def adapter_layers(network: nn.Module) -> list[Any]:
-    """The layers that carry adapters; ModelError if there are none."""
+    """The layers that carry adapters."""
     from peft.tuners.tuners_utils import BaseTunerLayer
 
-    layers = [module for module in network.modules() if isinstance(module, BaseTunerLayer)]
+    return [module for module in network.modules() if isinstance(module, BaseTunerLayer)]
+
+
+def required_adapter_layers(network: nn.Module) -> list[Any]:
+    """The layers that carry adapters; ModelError if there are none."""
+    layers = adapter_layers(network)
     if not layers:
         raise ModelError(f"{type(network).__name__} has no LoRA adapter; call add_lora(model, rank, alpha) first.")
     return layers

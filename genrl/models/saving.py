@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from torch import nn
 
 from genrl.errors import ModelError
-from genrl.models.lora import ADAPTER, adapter_layers, attach
+from genrl.models.lora import ADAPTER, adapter_layers, attach, required_adapter_layers
 
 if TYPE_CHECKING:
     from genrl.models.pipeline import DiffusersModel
@@ -20,7 +20,7 @@ LORA_FILE = "pytorch_lora_weights.safetensors"
 
 def save_pipeline(pipe: Any, networks: Mapping[str, nn.Module], folder: str | Path) -> None:
     """The whole pipeline folder, as safetensors."""
-    if any(getattr(network, "peft_config", None) for network in networks.values()):
+    if any(adapter_layers(network) for network in networks.values()):
         raise ModelError('The networks carry LoRA adapters, which a pipeline folder cannot hold; save weights="lora".')
     pipe.save_pretrained(folder, safe_serialization=True)
 
@@ -37,7 +37,7 @@ def save_lora(networks: Mapping[str, nn.Module], folder: str | Path) -> None:
     weights: dict[str, Any] = {}
     metadata: dict[str, Any] = {}
     for name, network in networks.items():
-        adapter_layers(network)
+        required_adapter_layers(network)
         state = get_peft_model_state_dict(network, adapter_name=ADAPTER)
         weights |= {f"{name}.{key}": value.contiguous().cpu() for key, value in state.items()}
         config = network.peft_config[ADAPTER].to_dict()  # type: ignore[index, union-attr]
@@ -47,7 +47,7 @@ def save_lora(networks: Mapping[str, nn.Module], folder: str | Path) -> None:
         str(folder),
         is_main_process=True,
         weight_name=LORA_FILE,
-        save_function=None,
+        save_function=None,  # type: ignore[arg-type]
         safe_serialization=True,
         lora_adapter_metadata=metadata,
     )

@@ -30,25 +30,28 @@ class SchedulerProxy:
     """Everything is the pipeline's own scheduler, except `timesteps` and `step`.
 
     With a moment, the pipeline sees that single timestep and leaves through `Answered` when it hands in the velocity,
-    before any decoding. Without one, its grid is built as always but no timestep is exposed, so that its loop is skipped
-    and its network is not asked.
+    before any decoding. Without one it sees no timestep, so that its loop is skipped and its network is not asked. Its
+    grid is built only when asked for.
     """
 
-    _own = frozenset({"_scheduler", "_moment", "set_timesteps"})
+    _own = frozenset({"_scheduler", "_moment", "_grid", "set_timesteps"})
 
     def __init__(self, scheduler: Any) -> None:
-        self._scheduler, self._moment = scheduler, None
+        self._scheduler = scheduler
+        self._moment: Moment | None = None
+        self._grid = False
 
         def set_timesteps(*args: Any, **kwargs: Any) -> None:
-            if self._moment is None:
+            if self._grid:
                 scheduler.set_timesteps(*args, **kwargs)
 
         # `retrieve_timesteps` of the pipelines looks for `sigmas` among the parameters.
         set_timesteps.__signature__ = inspect.signature(scheduler.set_timesteps)  # type: ignore[attr-defined]
         self.set_timesteps = set_timesteps
 
-    def expose(self, moment: Moment | None) -> None:
-        object.__setattr__(self, "_moment", moment)
+    def expose(self, moment: Moment | None, grid: bool) -> None:
+        """What the next call of the pipeline sees; with `grid`, its `set_timesteps` reaches its own scheduler."""
+        self._moment, self._grid = moment, grid
 
     @property
     def timesteps(self) -> Tensor:

@@ -54,7 +54,8 @@ class ToyRun:
     def backward(self, units: Sequence[Unit]) -> Metrics:
         """Leave the gradient of one optimizer step in the parameters; the metrics of its last unit."""
         self.optimizer.zero_grad()
-        total, metrics = sum(unit.weight for unit in units), {}
+        total = sum(unit.weight for unit in units)
+        metrics: Metrics = {}
         for unit in units:
             loss, metrics = self.algorithm.loss(self.policy, unit)
             (loss * (unit.weight / total)).backward()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -84,8 +84,9 @@ def check_has_noise_exactly_where_asked(solver: Solver) -> None:
 def check_first_asks_at_its_own_state(solver: Solver) -> None:
     """The rollout keeps the first answer as the velocity of the stored state."""
     for k, (x, carry, _) in enumerate(_walk(solver, _x(torch.float32))):
-        y, sigma = _asked(solver, x, k, carry)[0]
-        expect(sigma == SIGMAS[k] and torch.equal(y, x), f"Step {k} first asks elsewhere than at its own state.")
+        first = _asked(solver, x, k, carry)[0]
+        own = first.sigma == SIGMAS[k] and torch.equal(first.x, x)
+        expect(own, f"Step {k} first asks elsewhere than at its own state.")
 
 
 def check_asks_as_often_as_declared(solver: Solver) -> None:
@@ -93,7 +94,7 @@ def check_asks_as_often_as_declared(solver: Solver) -> None:
     asked = [_asked(solver, x, k, carry) for k, (x, carry, _) in enumerate(_walk(solver, _x(torch.float32)))]
     most = max(len(questions) for questions in asked)
     expect(most == solver.evaluations, f"`evaluations` says {solver.evaluations}, a step asks {most} times.")
-    expect(all(sigma > 0.0 for questions in asked for _, sigma in questions), "The network is asked at sigma = 0.")
+    expect(all(question.sigma > 0.0 for questions in asked for question in questions), "The network is asked at sigma = 0.")
 
 
 def check_gives_the_clean_estimate(solver: Solver) -> None:
@@ -103,16 +104,11 @@ def check_gives_the_clean_estimate(solver: Solver) -> None:
 
 def check_leaves_its_inputs_alone(solver: Solver) -> None:
     for k, (x, carry, _) in enumerate(_walk(solver, _x(torch.float32))):
-        before, answers = copy.deepcopy((x, carry)), []
-
-        def velocity(y: Tensor, s: float, answers: list[Any] = answers) -> Tensor:
-            v = curved(y, s)
-            answers.append((v, v.clone()))
-            return v
-
-        _step(solver, velocity, x, k, carry)
+        before = copy.deepcopy((x, carry))
+        questions = _asked(solver, x, k, carry)
         expect(_same((x, carry), before), f"Step {k} writes to its state or its carry.")
-        expect(all(torch.equal(*pair) for pair in answers), f"Step {k} writes to the velocity it was given.")
+        kept = all(torch.equal(question.answer, question.copy) for question in questions)
+        expect(kept, f"Step {k} writes to the velocity it was given.")
 
 
 def check_keeps_the_dtype(solver: Solver) -> None:
@@ -125,8 +121,7 @@ def check_keeps_the_dtype(solver: Solver) -> None:
 def check_passes_the_gradient_on(solver: Solver) -> None:
     for k, (x, carry, _) in enumerate(_walk(solver, _x(torch.float64))):
         scale = torch.ones((), dtype=torch.float64, requires_grad=True)
-        total = _step(solver, lambda y, s, scale=scale: scale * curved(y, s), x, k, carry).mean.sum()
-        (slope,) = torch.autograd.grad(total, scale)
+        (slope,) = torch.autograd.grad(_step(solver, _scaled(scale), x, k, carry).mean.sum(), scale)
         expect(bool(slope.isfinite()) and slope.item() != 0.0, f"No gradient reaches the velocity through step {k}.")
 
 
@@ -144,6 +139,10 @@ def curved(x: Tensor, sigma: float) -> Tensor:
     return x * (0.5 + sigma) - torch.tanh(x) * (1.0 - 0.3 * sigma)
 
 
+def _scaled(scale: Tensor) -> Velocity:
+    return lambda x, sigma: scale * curved(x, sigma)
+
+
 def _walk(solver: Solver, x: Tensor) -> list[tuple[Tensor, Any, Step]]:
     """A rollout of `curved`: (state, carry that went in, step that came out) at each step."""
     rng, carry, seen = _rng(0), None, []
@@ -158,12 +157,22 @@ def _step(solver: Solver, velocity: Velocity, x: Tensor, k: int, carry: Any) -> 
     return solver.step(velocity, x, SIGMAS[k], SIGMAS[k + 1], carry, NOISY[k])
 
 
-def _asked(solver: Solver, x: Tensor, k: int, carry: Any) -> list[tuple[Tensor, float]]:
-    questions: list[tuple[Tensor, float]] = []
+class _Question(NamedTuple):
+    """Where the network was asked, its answer, and a copy of that at the time."""
+
+    x: Tensor
+    sigma: float
+    answer: Tensor
+    copy: Tensor
+
+
+def _asked(solver: Solver, x: Tensor, k: int, carry: Any) -> list[_Question]:
+    questions: list[_Question] = []
 
     def velocity(y: Tensor, s: float) -> Tensor:
-        questions.append((y, s))
-        return curved(y, s)
+        answer = curved(y, s)
+        questions.append(_Question(y.clone(), s, answer, answer.clone()))
+        return answer
 
     _step(solver, velocity, x, k, carry)
     return questions

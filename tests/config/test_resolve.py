@@ -138,6 +138,11 @@ def test_one_reward_can_be_changed_by_its_name() -> None:
     assert config.rewards == (RewardSettings("scenes", 0.5), RewardSettings("jpeg-size", 1.0, {"x": 1}))
 
 
+def test_set_changes_the_rewards_that_a_flag_names() -> None:
+    config = resolve(flags={"rewards": ["jpeg-size"]}, sets=["rewards.jpeg-size=0.5", "rewards=random"])
+    assert config.rewards == (RewardSettings("jpeg-size", 0.5),)
+
+
 def test_to_plain_names_the_recipe_and_leaves_nothing_out() -> None:
     config = resolve("mix-grpo-flash")
     plain = to_plain(config)

@@ -4,16 +4,13 @@ import pytest
 import torch
 
 from genrl.models import DiffusersModel, add_lora
-from tests.tiny_pipelines import FAMILIES, PROMPTS, build
+from tests.models.recording import families
+from tests.tiny_pipelines import PROMPTS, build
 
-#: Parameters that the network itself never uses: the text half of Qwen's last block.
+#: Parameters that the network itself never uses: the text half of the last block.
 UNUSED = {
-    "qwen": (
-        "transformer_blocks.1.attn.to_add_out",
-        "transformer_blocks.1.txt_m",
-        "transformer_blocks.1.attn.norm_added_q",
-        "transformer_blocks.1.attn.add_q",
-    )
+    "sd3": ("transformer_blocks.1.attn.add_q_proj",),
+    "qwen": tuple(f"transformer_blocks.1.{part}" for part in ("txt_m", "attn.to_add_out", "attn.add_q", "attn.norm_added_q")),
 }
 
 
@@ -43,7 +40,7 @@ def test_full_gradient_reaches_every_parameter(family):
     assert without_gradient(model, family) == []
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", families())
 def test_lora_gradient_reaches_every_adapter_and_nothing_else(family):
     tiny = build(family)
     model = DiffusersModel(tiny.pipe, tiny.call)

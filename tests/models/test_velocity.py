@@ -4,14 +4,14 @@ import pytest
 import torch
 
 from genrl.models import DiffusersModel
-from tests.models.conftest import STEPS, forwards
+from tests.models.recording import STEPS, families, forwards
 from tests.tiny_pipelines import FAMILIES, PROMPTS, build
 
 #: Families whose own scheduler is Euler; Sana steps with DPM-Solver++ and Wan with UniPC.
 EULER = [family for family in FAMILIES if family not in ("sana", "wan", "wan-two-stage")]
 TWO_CALLS = {"flux-true-cfg", "qwen", "wan", "wan-two-stage"}
 
-every_family = pytest.mark.parametrize("recorded", FAMILIES, indirect=True)
+every_family = pytest.mark.parametrize("recorded", families(), indirect=True)
 
 
 @every_family
@@ -24,7 +24,7 @@ def test_velocity_is_the_pipelines_at_every_step(recorded):
         torch.testing.assert_close(ours, velocity.float(), atol=2e-5, rtol=1e-4)
 
 
-@pytest.mark.parametrize("recorded", EULER, indirect=True)
+@pytest.mark.parametrize("recorded", families(*EULER), indirect=True)
 @torch.no_grad()
 def test_euler_walk_ends_where_the_pipeline_ends(recorded):
     sigmas = recorded.model.sigmas(STEPS)
