@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -81,7 +81,9 @@ class WeightedPolicy:
         before, self._active = self._active, weights
         try:
             if weights == "reference" and self.lora:
-                with adapters_disabled(*self.model.networks.values()):
+                with ExitStack() as stack:
+                    for network in self.model.networks.values():
+                        stack.enter_context(adapters_disabled(network))
                     yield
             else:
                 self._swap(weights)

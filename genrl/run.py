@@ -21,7 +21,7 @@ from accelerate.utils import set_seed
 
 import genrl
 from genrl.algorithms import Algorithm
-from genrl.config import RunConfig, to_plain, to_yaml
+from genrl.config import RunConfig, model_folder, to_plain, to_yaml
 from genrl.errors import ConfigError
 from genrl.evaluation import Evaluator
 from genrl.models import add_lora, load_model
@@ -30,7 +30,6 @@ from genrl.prompts import train_and_heldout
 from genrl.registry import entry
 from genrl.reporting import RunReporter
 from genrl.rewards import RewardPanel, resolve_reward
-from genrl.scenes.folder import MODEL_FOLDER
 from genrl.settings import ModelSettings
 from genrl.trainer import Trainer
 
@@ -118,8 +117,13 @@ def build(config: RunConfig, folder: Path, reporter: Any) -> Trainer:
 
 def load_policy(settings: ModelSettings, algorithm: Algorithm, ema: bool, device: torch.device) -> WeightedPolicy:
     """The model with its trainable weights and the weight sets that the algorithm and the trainer need."""
+    if settings.weights == "full" and settings.dtype != "float32":
+        raise ConfigError(
+            f"Small updates vanish in {settings.dtype} weights; train all weights with model.dtype=float32 and "
+            "train.mixed_precision=bf16, or set model.weights=lora."
+        )
     model = load_model(
-        str(MODEL_FOLDER) if settings.path == "scenes" else settings.path,
+        model_folder(settings.path),
         call=settings.call,
         dtype=settings.dtype,
         device=device,

@@ -69,3 +69,14 @@ def test_a_prompt_is_encoded_once(tmp_path: Path) -> None:
     again = trainer.iterate(0)["encodes"]
     assert first > 0
     assert again == 0
+
+
+@pytest.mark.parametrize("weights", ["lora", "full"])
+def test_on_policy_ratio_is_one_and_the_reference_stands_still(weights: str, tmp_path: Path) -> None:
+    sets = [*SMALL, f"model.weights={weights}", *CALL, "regularizers=[{name: kl-velocity, beta: 0.1}]", "update_every=rollout"]
+    trainer = build(resolve("neighbor-grpo", preset="none", sets=sets), tmp_path, reporter=None)
+    first, second = trainer.iterate(0), trainer.iterate(1)
+    assert first["log_ratio_abs_max"] < 1e-5
+    assert first["penalty/kl-velocity"] < 1e-9
+    assert second["log_ratio_abs_max"] < 1e-5
+    assert second["penalty/kl-velocity"] > first["penalty/kl-velocity"]

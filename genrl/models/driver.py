@@ -166,8 +166,8 @@ def _driven(pipe: Any, driver: Driver) -> Any:
     kind = type(pipe)
 
     class Driven(kind):  # type: ignore[misc, valid-type]
-        # Reading these from the pipeline walks through all its modules, at every call.
         scheduler = property(lambda self: driver.scheduler)
+        # The pipeline's own walks through all its modules, at every call.
         _execution_device = property(lambda self: driver.device)
 
         def encode_prompt(self, *args: Any, **kwargs: Any) -> Any:

@@ -43,7 +43,7 @@ def load_model(
     try:
         pipe = DiffusionPipeline.from_pretrained(
             source,
-            torch_dtype=DTYPES[dtype],
+            dtype=DTYPES[dtype],
             use_safetensors=True,
             revision=revision,
             trust_remote_code=trust_remote_code,

@@ -70,9 +70,9 @@ def attach(network: nn.Module, config: Any) -> None:
 
 
 @contextmanager
-def adapters_disabled(network: nn.Module) -> Iterator[None]:
-    """Inside, the network answers without its adapters: the reference policy, at no memory."""
-    layers = required_adapter_layers(network)
+def adapters_disabled(*networks: nn.Module) -> Iterator[None]:
+    """Inside, the networks answer without their adapters: the reference policy, at no memory."""
+    layers = [layer for network in networks for layer in required_adapter_layers(network)]
     for layer in layers:
         layer.enable_adapters(False)
     try:

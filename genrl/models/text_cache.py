@@ -35,7 +35,7 @@ class Encodings:
         self._kinds = tuple(_kind(a, b) for a, b in zip(one, two, strict=True))
         self._pair = two
         self._rows: dict[str, tuple[Any, ...]] = {}
-        # A rollout asks for the same batch at every step; two more entries would cost gigabytes with large encoders.
+        # A rollout asks for the same batch at every step; no more entries, as each is large with a large encoder.
         self._assembled = lru_cache(maxsize=2)(self._assemble)
         self.add((SHORT, LONG))
         if not all(map(_close, self._assemble((SHORT, LONG), torch.device("cpu")), two)):
@@ -81,8 +81,10 @@ class Encodings:
 
     def _mask(self, rows: list[tuple[Any, ...]], dtype: torch.dtype) -> Tensor | None:
         """(B, longest) ones where a row has tokens; None if all rows are equally long."""
-        padded = next(j for j, kind in enumerate(self._kinds) if kind == "rows" and rows[0][j].ndim > 2)
-        lengths = torch.tensor([row[padded].shape[1] for row in rows])
+        tokens = [j for j, kind in enumerate(self._kinds) if kind == "rows" and rows[0][j].ndim > 2]
+        if not tokens:
+            raise ModelError("encode_prompt of this pipeline answers with a mask but no tokens; choose another pipeline.")
+        lengths = torch.tensor([row[tokens[0]].shape[1] for row in rows])
         if bool((lengths == lengths[0]).all()):
             return None
         return (torch.arange(int(lengths.max())) < lengths[:, None]).to(dtype)

@@ -67,7 +67,7 @@ def split_heldout(
     if not 0 < held < len(first):
         raise PromptError(
             f"{source.origin} has {len(first)} distinct prompts, so {held} cannot be held out; "
-            "at least one must be held out and one left to train on."
+            "set prompts.heldout_count so that at least one is held out and one left to train on, or give prompts.heldout."
         )
     order = torch.randperm(len(first), generator=Randomness((seed,)).generator("heldout"))
     names = list(first)

@@ -1,5 +1,6 @@
 """What cannot work is refused with the reason and the cure."""
 
+import copy
 import time
 
 import pytest
@@ -8,6 +9,7 @@ from diffusers import DDIMScheduler, FlowMatchEulerDiscreteScheduler, FlowMatchH
 
 from genrl.errors import ConfigError, ModelError
 from genrl.models import DiffusersModel, load_model
+from genrl.models.scheduler_proxy import SchedulerProxy
 from tests.tiny_pipelines import PROMPTS, build
 
 
@@ -106,3 +108,8 @@ def test_latents_of_the_wrong_shape_are_refused():
     condition, _ = model.encode(PROMPTS)
     with pytest.raises(ModelError, match=r"draw noise of shape model\.latent_shape\(\)"):
         model.velocity(torch.randn(2, 1, 16, 16), 0.5, condition)
+
+
+def test_pipelines_that_denoise_several_things_at_once_are_refused():
+    with pytest.raises(ModelError, match="denoises several things at once"):
+        copy.deepcopy(SchedulerProxy(FlowMatchEulerDiscreteScheduler()))
