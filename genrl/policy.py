@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -81,9 +81,7 @@ class WeightedPolicy:
         before, self._active = self._active, weights
         try:
             if weights == "reference" and self.lora:
-                with ExitStack() as stack:
-                    for network in self.model.networks.values():
-                        stack.enter_context(adapters_disabled(network))
+                with adapters_disabled(*self.model.networks.values()):
                     yield
             else:
                 self._swap(weights)

@@ -105,8 +105,7 @@ def test_no_function_is_long() -> None:
         f"{path.relative_to(ROOT)}:{node.name}"
         for path in FILES
         for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-        and (node.end_lineno or node.lineno) - node.lineno + 1 > 60
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and (node.end_lineno or node.lineno) - node.lineno + 1 > 60
     ]
     # A command's signature is its flags and its docstring is their help; there is little work below.
     assert set(long) <= {"genrl/cli/train.py:train"}

@@ -9,7 +9,7 @@ Constants: the authors' FLUX script for 16 GPUs (T = 16, G = 12, eta .3, AdamW 1
 What is decoded is the clean estimate of the last step, as in their code, because noise enters the last state as well.
 
 Departures: the noise is shared inside a group, not over all prompts of a process; the steps drawn for the members are the same
-for every prompt of an iteration; the network sees sigma itself, not int(1000 sigma).
+for every prompt of an iteration; the network sees the timestep of its own scheduler, not int(1000 sigma).
 """
 
 from genrl.advantages import ZScore

@@ -7,7 +7,8 @@ Learn    all steps but the last (timestep fraction .99); Gaussian ratio; clip 1e
 Constants: the authors' SD3.5-M script (T = 10, G = 24, 48 prompts, noise .7, beta .04, LoRA 32/64, AdamW 3e-4, two updates an
 iteration, so an update for every 12 members). The KL is that of their code, which lacks the paper's factor 1 / Delta.
 
-Departures: members whose advantage is 0 stay in the batch instead of being replaced at random.
+Departures: members whose advantage is 0 stay in the batch instead of being replaced at random; an update takes half of every
+group instead of half of the groups; repeated prompts are groups of their own; the average of weights moves at every update.
 """
 
 from genrl.advantages import ZScore

@@ -5,7 +5,8 @@ Credit   z-score of each reward in the group, then their weighted mean
 Learn    exactly the window's steps, for every member; Gaussian ratio; clip 1e-4
 
 Constants: the authors' FLUX script (T = 25, window 4, tau 25, stride 1, noise .7, G = 12, AdamW 1e-5, an update for every 3
-members, no penalty). Flash: tau 20, and the tail after the window compressed to 40 % and solved by DPM-Solver++.
+members, no penalty; their `sampling.shift` is 3, here the model's own grid is the default). Flash: tau 20, and the tail after
+the window compressed to 40 % and solved by DPM-Solver++.
 
 Departures: the window machine of the authors' code has off-by-ones (an empty window at the end, a tail that can stop above
 sigma 0); `steps.mode=strict` reproduces them. The noise is shared inside a group, not over all prompts of a process.
