@@ -2,7 +2,8 @@
 
 from genrl.algorithms.dance_grpo import dance_grpo
 from genrl.algorithms.flow_grpo import flow_grpo
-from genrl.algorithms.mix_grpo import mix_grpo, mix_grpo_flash
+from genrl.algorithms.mix_grpo import mix_grpo
+from genrl.algorithms.mix_grpo_flash import mix_grpo_flash
 from genrl.algorithms.neighbor_grpo import neighbor_grpo
 from genrl.algorithms.neighbor_grpo_paper import neighbor_grpo_paper
 from genrl.algorithms.policy_gradient import PolicyGradient

@@ -1,18 +1,15 @@
-"""MixGRPO and MixGRPO-Flash: SDE inside a sliding window, ODE outside (Li et al., arXiv:2507.21802).
+"""MixGRPO: SDE inside a sliding window, ODE outside (Li et al., arXiv:2507.21802).
 
 Explore  one initial noise a group; noise enters only in a window of 4 steps that slides from noise to data
 Credit   z-score of each reward in the group, then their weighted mean
 Learn    exactly the window's steps, for every member; Gaussian ratio; clip 1e-4
 
 Constants: the authors' FLUX script (T = 25, window 4, tau 25, stride 1, noise .7, G = 12, AdamW 1e-5, an update for every 3
-members, no penalty; their `sampling.shift` is 3, here the model's own grid is the default). Flash: tau 20, and the tail after
-the window compressed to 40 % and solved by DPM-Solver++.
+members, no penalty; their `sampling.shift` is 3, here the model's own grid is the default).
 
 Departures: the window machine of the authors' code has off-by-ones (an empty window at the end, a tail that can stop above
 sigma 0); `steps.mode=strict` reproduces them. The noise is shared inside a group, not over all prompts of a process.
 """
-
-from dataclasses import replace
 
 from genrl.advantages import ZScore
 from genrl.algorithms.policy_gradient import PolicyGradient
@@ -20,7 +17,7 @@ from genrl.losses import Clipped
 from genrl.perturbers import Shared
 from genrl.registry import register
 from genrl.selection import EveryMember, SlidingWindow
-from genrl.solvers import DPMSolverPP, Euler, FlowSDE, Mixed
+from genrl.solvers import Euler, FlowSDE, Mixed
 from genrl.surrogates import Gaussian
 from genrl.types import Paper
 
@@ -39,10 +36,3 @@ def mix_grpo() -> PolicyGradient:
         perturber=Shared(), solver=Mixed(sde=FlowSDE(0.7), ode=Euler()), steps=SlidingWindow(), anchors=EveryMember(),
         surrogate=Gaussian(), advantage=ZScore(combine="normalize-then-sum"), objective=Clipped(), update_every=3,
     )  # fmt: skip
-
-
-@register("algorithm", "mix-grpo-flash", paper=PAPER, run=RUN)
-def mix_grpo_flash() -> PolicyGradient:
-    """MixGRPO whose tail after the window is shorter and solved by DPM-Solver++."""
-    window = SlidingWindow(iterations_per_window=20, tail_ratio=0.4)
-    return replace(mix_grpo(), solver=Mixed(sde=FlowSDE(0.7), ode=Euler(), tail=DPMSolverPP(order=2)), steps=window)
