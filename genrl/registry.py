@@ -106,9 +106,13 @@ def load_plugins() -> None:
 
 
 def _load(point: Any) -> None:
+    before = {kind: dict(table) for kind, table in _tables.items()}
     try:
         point.load()
     except Exception as error:
+        # What it registered before it failed would hide the cause behind "already registered" at the next attempt.
+        _tables.clear()
+        _tables.update(before)
         owner = f"{point.dist.name} {point.dist.version}" if point.dist else "an unknown distribution"
         raise PluginError(
             f"Plugin {point.name!r} of {owner} does not load ({type(error).__name__}: {error}); "

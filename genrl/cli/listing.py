@@ -42,7 +42,7 @@ def kind_table(kind: str, found: list[Entry]) -> Table:
     table = Table("name", "what it is", "settings", "from", title=kind, title_justify="left", show_lines=True)
     table.columns[0].no_wrap = True
     for entry in found:
-        table.add_row(entry.name, escape(summary(entry.target)), escape(settings(entry.target)), distribution(entry))
+        table.add_row(entry.name, escape(summary(entry.target)), escape(settings(entry)), distribution(entry))
     return table
 
 
@@ -53,12 +53,15 @@ def summary(target: Any) -> str:
     return sentence + stop.strip()
 
 
-def settings(target: Any) -> str:
+def settings(entry: Entry) -> str:
     """Fields with their defaults; of a recipe, the names of its components."""
+    target = entry.target
     from genrl.cli.plan import brief
     from genrl.registry import component_name, is_component
 
     if not isinstance(target, type):
+        if entry.kind != "algorithm":
+            return "a function"
         recipe = target()
         parts = [getattr(recipe, field.name) for field in dataclasses.fields(recipe)]
         return ", ".join(component_name(part) for part in parts if is_component(part))

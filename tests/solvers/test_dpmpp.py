@@ -11,7 +11,7 @@ import torch
 from genrl.errors import ConfigError
 from genrl.schedule import shift_grid
 from genrl.solvers import DPMSolverPP, Euler, History
-from tests.solvers.toy import GaussianToy, curved, solve, uniform
+from tests.solvers.toy import GaussianFlow, curved, solve, uniform
 
 X = torch.linspace(-2.5, 2.5, 11, dtype=torch.float64)
 BEFORE = History(torch.cos(X), 0.8)
@@ -59,14 +59,14 @@ def test_first_two_and_last_step_of_a_rollout_are_euler_and_the_others_are_not()
 @pytest.mark.parametrize(("steps", "share"), [(16, 0.5), (32, 0.5), (64, 0.25), (128, 0.25), (256, 0.25)])
 def test_error_on_the_full_interval_against_euler(steps: int, share: float) -> None:
     """No order is asserted here: the forced first-order steps at both ends leave none."""
-    toy, grid = GaussianToy(), shift_grid(steps, 3.0)
+    toy, grid = GaussianFlow(), shift_grid(steps, 3.0)
     exact = toy.flow(X, 1.0, 0.0)
     euler, dpmpp = ((solve(s, toy.velocity, X, grid) - exact).abs().max() for s in (Euler(), DPMSolverPP()))
     assert dpmpp < share * euler
 
 
 def test_second_order_on_an_interior_interval_with_exact_history() -> None:
-    toy, errors = GaussianToy(), []
+    toy, errors = GaussianFlow(), []
     for n in (32, 64, 128):
         before = 0.9 + 0.8 / n
         history = History(toy.x0(toy.flow(X, 0.9, before), before), before)

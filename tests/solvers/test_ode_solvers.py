@@ -7,7 +7,7 @@ import torch
 
 from genrl.schedule import shift_grid
 from genrl.solvers import DPMSolverPP, Euler, Heun
-from tests.solvers.toy import GaussianToy, curved, solve, uniform
+from tests.solvers.toy import GaussianFlow, curved, solve, uniform
 
 STEPS = [(1.0, 0.9545), (0.75, 0.6429), (0.3, 0.01), (0.3, 0.0)]
 X = torch.linspace(-2.5, 2.5, 11, dtype=torch.float64)
@@ -44,7 +44,7 @@ def test_the_step_to_zero_lands_on_the_clean_estimate(solver: Euler | Heun | DPM
 
 @pytest.mark.parametrize(("solver", "order"), [(Euler(), 1), (Heun(), 2)])
 def test_order_on_an_interior_interval(solver: Euler | Heun, order: int) -> None:
-    toy = GaussianToy()
+    toy = GaussianFlow()
     exact = toy.flow(X, 0.9, 0.1)
     errors = [(solve(solver, toy.velocity, X, uniform(0.9, 0.1, n)) - exact).abs().max() for n in (64, 128)]
     assert errors[0] / errors[1] == pytest.approx(2**order, rel=0.03)

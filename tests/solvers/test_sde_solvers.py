@@ -11,7 +11,7 @@ import torch
 from genrl.errors import ConfigError
 from genrl.schedule import shift_grid
 from genrl.solvers import CPS, DanceSDE, Euler, FlowSDE
-from tests.solvers.toy import GaussianToy, curved, moments
+from tests.solvers.toy import GaussianFlow, curved, moments
 
 X = torch.linspace(-2.5, 2.5, 11, dtype=torch.float64)
 STEPS = [(1.0, 0.9545), (0.75, 0.6429), (0.3, 0.1), (0.1, 0.0)]
@@ -86,7 +86,7 @@ def test_variance_of_one_step_from_the_exact_marginal_of_a_single_point(
     solver: FlowSDE | DanceSDE | CPS, s: float, t: float
 ) -> None:
     """x = (1-s) m + s eps becomes (1-t) m + c eps + std xi: what c^2 + std^2 has beyond t^2 is known in closed form."""
-    toy = GaussianToy(variance=0.0)
+    toy = GaussianFlow(variance=0.0)
     one_eps = torch.tensor([toy.marginal_mean(s) + s], dtype=torch.float64)
     step = solver.step(toy.velocity, one_eps, s, t, None, True)
     c = step.mean.item() - toy.marginal_mean(t)
@@ -96,7 +96,7 @@ def test_variance_of_one_step_from_the_exact_marginal_of_a_single_point(
 
 @pytest.mark.parametrize("steps", [4, 10, 400])
 def test_cps_marginals_of_a_single_point_are_exact_for_any_number_of_steps(steps: int) -> None:
-    toy, sigmas = GaussianToy(variance=0.0), shift_grid(steps, 3.0)
+    toy, sigmas = GaussianFlow(variance=0.0), shift_grid(steps, 3.0)
     _, variances = moments(CPS(), toy, sigmas)
     assert variances == pytest.approx([toy.marginal_variance(s) for s in sigmas], abs=1e-12)
 
@@ -105,7 +105,7 @@ def test_cps_marginals_of_a_single_point_are_exact_for_any_number_of_steps(steps
     ("solver", "middle", "end"), [(Euler(), 0.002, 0.02), (DanceSDE(), 0.002, 0.02), (FlowSDE(), 0.015, 0.01)]
 )
 def test_marginals_are_the_odes_at_400_steps(solver: Euler | DanceSDE | FlowSDE, middle: float, end: float) -> None:
-    toy, sigmas = GaussianToy(variance=0.25), shift_grid(400, 3.0)
+    toy, sigmas = GaussianFlow(variance=0.25), shift_grid(400, 3.0)
     means, variances = moments(solver, toy, sigmas)
     assert means == pytest.approx([toy.marginal_mean(s) for s in sigmas], abs=1e-12)
     assert variances[200] == pytest.approx(toy.marginal_variance(sigmas[200]), rel=middle)
@@ -114,14 +114,14 @@ def test_marginals_are_the_odes_at_400_steps(solver: Euler | DanceSDE | FlowSDE,
 
 @pytest.mark.parametrize(("solver", "shrinks"), [(FlowSDE(), True), (CPS(), False)])
 def test_only_an_sde_converges_on_spread_data(solver: FlowSDE | CPS, shrinks: bool) -> None:
-    toy = GaussianToy(variance=0.25)
+    toy = GaussianFlow(variance=0.25)
     coarse, fine = (abs(moments(solver, toy, shift_grid(n, 3.0))[1][-1] / 0.25 - 1) for n in (100, 400))
     assert (fine < 0.35 * coarse) == shrinks
     assert shrinks or fine > 0.3  # CPS stays too narrow
 
 
 def test_sampling_follows_the_exact_moments() -> None:
-    toy, sigmas, rng = GaussianToy(), shift_grid(10, 3.0), torch.Generator().manual_seed(0)
+    toy, sigmas, rng = GaussianFlow(), shift_grid(10, 3.0), torch.Generator().manual_seed(0)
     x = torch.randn(100_000, generator=rng)
     for s, t in pairwise(sigmas):
         step = FlowSDE().step(toy.velocity, x, s, t, None, True)

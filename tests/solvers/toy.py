@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -12,39 +10,8 @@ import torch
 from torch import Tensor
 
 from genrl.protocols import Solver
+from genrl.testing.toy import GaussianFlow
 from genrl.types import Step
-
-
-@dataclass(frozen=True)
-class GaussianToy:
-    """Data x0 ~ N(mean, variance): velocity, marginals and the ODE's exact map, elementwise for any shape and dtype.
-
-    variance = 0 is a single data point, for which the clean estimate is exact.
-    """
-
-    mean: float = 0.7
-    variance: float = 0.25
-
-    def marginal_mean(self, sigma: float) -> float:
-        return (1.0 - sigma) * self.mean
-
-    def marginal_variance(self, sigma: float) -> float:
-        return (1.0 - sigma) ** 2 * self.variance + sigma**2
-
-    def x0(self, x: Tensor, sigma: float) -> Tensor:
-        """E[x0 | x]."""
-        gain = (1.0 - sigma) * self.variance / self.marginal_variance(sigma)
-        return self.mean + gain * (x - self.marginal_mean(sigma))
-
-    def velocity(self, x: Tensor, sigma: float) -> Tensor:
-        """E[eps - x0 | x]."""
-        eps = sigma / self.marginal_variance(sigma) * (x - self.marginal_mean(sigma))
-        return eps - self.x0(x, sigma)
-
-    def flow(self, x: Tensor, sigma: float, sigma_next: float) -> Tensor:
-        """Where the exact ODE carries `x` from `sigma` to `sigma_next`, in either direction."""
-        scale = math.sqrt(self.marginal_variance(sigma_next) / self.marginal_variance(sigma))
-        return self.marginal_mean(sigma_next) + scale * (x - self.marginal_mean(sigma))
 
 
 def solve(solver: Solver, velocity: Any, x: Tensor, sigmas: Sequence[float], carry: Any = None) -> Tensor:
@@ -55,7 +22,7 @@ def solve(solver: Solver, velocity: Any, x: Tensor, sigmas: Sequence[float], car
     return x
 
 
-def moments(solver: Solver, toy: GaussianToy, sigmas: Sequence[float]) -> tuple[list[float], list[float]]:
+def moments(solver: Solver, toy: GaussianFlow, sigmas: Sequence[float]) -> tuple[list[float], list[float]]:
     """Exact mean and variance of the stochastic trajectory at every point of the grid, from N(0, 1).
 
     The toy's velocity is affine in x, hence so is the step of a solver without memory: x -> A x + b + std * noise.
