@@ -61,6 +61,7 @@ class Trainer:
 
     def fit(self, stop: Callable[[], bool]) -> None:
         """Iterate until `train.max_steps`, or until `stop()` says so at an iteration's end; saves in both cases."""
+        saved = self.step or None
         if self.step == 0:
             self.evaluate()
         while self.step < self.train.max_steps and not stop():
@@ -74,8 +75,11 @@ class Trainer:
             last = self.step == self.train.max_steps
             if last or (self.evaluation.every and self.step % self.evaluation.every == 0):
                 self.evaluate()
-            if last or stop() or (self.run.save_steps and self.step % self.run.save_steps == 0):
+            if self.run.save_steps and self.step % self.run.save_steps == 0:
                 self.save()
+                saved = self.step
+        if saved != self.step:
+            self.save()
 
     def iterate(self, k: int) -> dict[str, float]:
         """One round of explore, score, credit, learn."""
