@@ -73,7 +73,7 @@ class Surrogate(Protocol):
     log-probabilities loses everything where they are distances near 2e4.
     """
 
-    #: What the rollout must keep besides states: a subset of {"velocity", "log_prob"}.
+    #: What the rollout must keep besides states and velocities: a subset of {"log_prob"}.
     needs: ClassVar[frozenset[str]]
     #: Whether the trained steps have to be stochastic (a Gaussian has no density on an ODE step).
     stochastic: ClassVar[bool]

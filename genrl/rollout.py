@@ -53,8 +53,7 @@ def walk(
         x = _stored(x, sampling)
         if t in trained:
             log_prob = gaussian_log_prob(x, step.mean, step.std) if step.std > 0.0 and "log_prob" in needs else None
-            velocity = ask.first if "velocity" in needs else None
-            _keep(groups, t, plan, size, (state, x, carry, velocity, log_prob))
+            _keep(groups, t, plan, size, (state, x, carry, ask.first, log_prob))
         carry = step.carry
     assert step is not None, "a plan has at least one step"
     for group, latents in zip(groups, (step.x0 if final == "x0" else x).split(size), strict=True):

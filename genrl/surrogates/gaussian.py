@@ -38,7 +38,7 @@ class Gaussian:
     Departure: CPS steps are scored with the same density, where the reference code drops 1/(2 std^2).
     """
 
-    needs: ClassVar[frozenset[str]] = frozenset({"log_prob", "velocity"})
+    needs: ClassVar[frozenset[str]] = frozenset({"log_prob"})
     stochastic: ClassVar[bool] = True
     smallest_group: ClassVar[int] = 1
 

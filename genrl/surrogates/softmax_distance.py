@@ -37,7 +37,7 @@ class SoftmaxDistance:
         "detach" is z without gradient: ratio 1 always, sound only for one update for each rollout.
     """
 
-    needs: ClassVar[frozenset[str]] = frozenset({"velocity"})
+    needs: ClassVar[frozenset[str]] = frozenset()
     stochastic: ClassVar[bool] = False
     smallest_group: ClassVar[int] = 2
 

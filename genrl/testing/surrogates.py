@@ -50,7 +50,7 @@ class Case:
 
 
 def check_declares_what_it_needs(surrogate: Surrogate) -> None:
-    known = {"velocity", "log_prob"}
+    known = {"log_prob"}
     expect(surrogate.needs <= known, f"`needs` may hold {sorted(known)}, got {sorted(surrogate.needs)}.")
     expect(type(surrogate.stochastic) is bool, "`stochastic` must be true or false.")
     expect(surrogate.smallest_group >= 1, "`smallest_group` must be 1 or more.")
