@@ -22,7 +22,7 @@ from genrl.models import load_model
 from genrl.policy import WeightedPolicy
 from genrl.randomness import Randomness
 from genrl.rollout import walk
-from genrl.scenes import MODEL_FOLDER
+from genrl.scenes.folder import MODEL_FOLDER
 from genrl.scenes.prompts import held_out_prompts
 from genrl.solvers import Euler
 from genrl.statistics import bootstrap

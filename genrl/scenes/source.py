@@ -11,7 +11,7 @@ from genrl.registry import register
 from genrl.scenes.grammar import RELATION, parse
 from genrl.scenes.prompts import KIND_SHARES, held_out_prompts, train_prompts
 
-HELD_OUT_RELATIONS = 10
+HELD_OUT_RELATIONS = 13
 
 
 @register("prompts", "scenes")

@@ -39,7 +39,7 @@ def test_prompt_rows_keep_to_the_split_and_balance_the_kinds():
     held_out = [row["prompt"] for row in ScenesPrompts().rows("heldout")]
     assert set(train) == set(train_prompts())
     assert set(held_out) <= set(held_out_prompts())
-    assert len(held_out) == len(set(held_out)) == 21
+    assert len(held_out) == len(set(held_out)) == 24
     share = np.mean([" a " in prompt for prompt in train])
     assert 0.45 < share < 0.55
 
