@@ -8,6 +8,7 @@ import platform
 import signal
 import subprocess
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,8 @@ def build(config: RunConfig, folder: Path, reporter: Any) -> Trainer:
     )
     if config.model.path == "scenes":
         _silence_bars()
+    # Whatever the run's seed, evaluation meets the same prompts in the same order, and so with the same noise.
+    heldout = replace(heldout, seed=config.evaluation.seed)
     accelerator = Accelerator(
         cpu=config.run.device == "cpu",
         mixed_precision=config.train.mixed_precision,
