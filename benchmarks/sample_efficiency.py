@@ -22,6 +22,7 @@ from genrl.models import load_model
 from genrl.policy import WeightedPolicy
 from genrl.randomness import Randomness
 from genrl.rollout import walk
+from genrl.schedule import shift_grid
 from genrl.scenes.folder import MODEL_FOLDER
 from genrl.scenes.prompts import held_out_prompts
 from genrl.solvers import Euler
@@ -128,7 +129,7 @@ def draw(folder: Path, prompts: list[Prompt], steps: int) -> torch.Tensor:
     policy.encode([prompt.text for prompt in prompts])
     rng = Randomness(("comparison",))
     noise = torch.stack([torch.randn(policy.latent_shape(), generator=rng.generator(p.index)) for p in prompts])
-    plan = StepPlan(policy.model.sigmas(steps), (False,) * steps, torch.zeros(0, dtype=torch.long))
+    plan = StepPlan(shift_grid(steps, 3.0), (False,) * steps, torch.zeros(0, dtype=torch.long))
     with torch.no_grad():
         groups = walk(policy, prompts, noise, Euler(), plan, Sampling(), [])
         return policy.decode(torch.cat([group.final for group in groups]))

@@ -80,7 +80,7 @@ def build_pipeline() -> Pipeline:
     nn.init.zeros_(transformer.final_layer.linear.bias)
     return PRXPixelPipeline(
         transformer=transformer,
-        scheduler=FlowMatchEulerDiscreteScheduler(shift=1.0),
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0),
         text_encoder=build_text_encoder(len(tokenizer)),
         tokenizer=tokenizer,
         default_sample_size=SIZE,
