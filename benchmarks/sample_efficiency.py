@@ -22,9 +22,9 @@ from genrl.models import load_model
 from genrl.policy import WeightedPolicy
 from genrl.randomness import Randomness
 from genrl.rollout import walk
-from genrl.schedule import shift_grid
 from genrl.scenes.folder import MODEL_FOLDER
 from genrl.scenes.prompts import held_out_prompts
+from genrl.schedule import shift_grid
 from genrl.solvers import Euler
 from genrl.statistics import bootstrap
 from genrl.tracking.grid import contact_sheet, tile, to_uint8

@@ -120,8 +120,8 @@ class StepPlan:
 class KeptStep:
     """What a rollout remembers of one trained step, for the members that train it. Rows follow `members`.
 
-    state, next_state (M, *L); velocity (M, *L) as evaluated at `state`, which `walk` always keeps; log_prob (M,) of `next_state`,
-    the mean over dimensions.
+    state, next_state (M, *L); velocity (M, *L) as evaluated at `state`, which `walk` always keeps; log_prob (M,) of
+    `next_state`, the mean over dimensions.
     """
 
     members: Tensor
