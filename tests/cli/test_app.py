@@ -132,7 +132,7 @@ def test_dry_run_prints_the_plan_and_leaves_nothing(started: list[tuple[RunConfi
 def test_resume_hands_over_the_runs_own_configuration(started: list[tuple[RunConfig, bool]]) -> None:
     from genrl.config import to_yaml
 
-    run("train", "--algo", "mix-grpo", "--seed", "3", "--output", "one")
+    run("train", "--algo", "mix-grpo", "--seed", "3", "--output", "one", "--set", "train.schedule=constant")
     first = started[0][0]
     Path("one").mkdir()
     Path("one/config.yaml").write_text(to_yaml(first))

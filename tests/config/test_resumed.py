@@ -16,7 +16,8 @@ from genrl.errors import CheckpointError, ConfigError
 @pytest.fixture
 def saved(tmp_path: Path) -> RunConfig:
     """A run of MixGRPO that began in another folder than it lies in now."""
-    config = resolve("mix-grpo", sets=["steps.size=2", "run.seed=7", "train.max_steps=20"], flags={"run.output": "moved"})
+    sets = ["steps.size=2", "run.seed=7", "train.max_steps=20", "train.schedule=constant", "regularizers=[]"]
+    config = resolve("mix-grpo", sets=sets, flags={"run.output": "moved"})
     (tmp_path / "config.yaml").write_text(to_yaml(config))
     return dataclasses.replace(config, run=dataclasses.replace(config.run, output=str(tmp_path)))
 
