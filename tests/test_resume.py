@@ -20,7 +20,7 @@ SETTINGS = {
     "train.prompts_per_iteration": "2",
     "train.ema_decay": "0.9",
     "sampling.group_size": "4",
-    "sampling.steps": "4",
+    "sampling.steps": "6",
     "evaluation.samples": "8",
     "evaluation.every": "3",
 }
