@@ -1,7 +1,7 @@
 """Train every recipe on the embedded model with several seeds, then draw one table, one figure and one comparison picture.
 
     python benchmarks/sample_efficiency.py --output docs/benchmarks
-    python benchmarks/sample_efficiency.py --algorithms neighbor-grpo --seeds 0 --output /tmp/quick
+    python benchmarks/sample_efficiency.py --algorithms neighbor-grpo --seeds 0 --output quick
 
 Finished runs below `--runs` are kept and not repeated, so an interrupted benchmark goes on where it stopped.
 """

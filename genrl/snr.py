@@ -1,7 +1,7 @@
 """The gradient's signal-to-noise: the mean cosine between gradients of independent batches, before any compute is spent.
 
 Near 0 an update is mostly noise: take more prompts per iteration, a reward that varies more inside a group, or another
-recipe; a larger learning rate only drifts faster. Above about 0.1 a run learns visibly within a few dozen iterations.
+recipe; a larger learning rate only drifts faster.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ class SignalToNoise:
 
     cosines: tuple[float, ...]
     norm: float
-    reward_std: float
 
     @property
     def mean(self) -> float:
@@ -58,7 +57,7 @@ def gradient(trainer: Trainer, k: int) -> Tensor:
     return torch.stack(flat).sum(0)
 
 
-def summarise(gradients: list[Tensor], reward_std: float = 0.0) -> SignalToNoise:
+def summarise(gradients: list[Tensor]) -> SignalToNoise:
     unit = [g / g.norm().clamp_min(1e-30) for g in gradients]
     cosines = tuple(float(a @ b) for a, b in combinations(unit, 2))
-    return SignalToNoise(cosines, float(torch.stack([g.norm() for g in gradients]).mean()), reward_std)
+    return SignalToNoise(cosines, float(torch.stack([g.norm() for g in gradients]).mean()))
