@@ -12,7 +12,7 @@ import torch
 from diffusers import FlowMatchEulerDiscreteScheduler, PRXPixelPipeline, PRXTransformer2DModel
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 from torch import Tensor, nn
-from transformers import PreTrainedTokenizerFast, T5Config, T5EncoderModel
+from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
 from genrl.scenes.grammar import all_prompts
 from genrl.scenes.placement import SIZE
@@ -41,26 +41,26 @@ def build_tokenizer() -> PreTrainedTokenizerFast:
     )
 
 
-def build_text_encoder(vocabulary_size: int) -> T5EncoderModel:
-    """A two-layer T5 encoder of width 64; it tells word order apart by relative positions."""
-    encoder = T5EncoderModel(
-        T5Config(
+def build_text_encoder(vocabulary_size: int) -> BertModel:
+    """A two-layer BERT encoder of width 64: every word sees every other, and its place in the sentence."""
+    encoder = BertModel(
+        BertConfig(
             vocab_size=vocabulary_size,
-            d_model=TEXT_WIDTH,
-            d_kv=32,
-            d_ff=4 * TEXT_WIDTH,
-            num_layers=2,
-            num_heads=2,
-            dropout_rate=0.0,
-            feed_forward_proj="gated-gelu",
-            is_encoder_decoder=False,
-            use_cache=False,
+            hidden_size=TEXT_WIDTH,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            intermediate_size=4 * TEXT_WIDTH,
+            max_position_embeddings=MAX_TOKENS,
+            type_vocab_size=1,
+            hidden_dropout_prob=0.0,
+            attention_probs_dropout_prob=0.0,
             pad_token_id=0,
-            eos_token_id=1,
         )
     )
-    # Words must be far apart from the start: with small embeddings the rarer shape words are learnt very late.
-    nn.init.normal_(encoder.get_input_embeddings().weight, std=1.0)
+    # Words and places must be far apart from the start: with small embeddings the rarer shape words, and which word
+    # belongs to which object, are learnt very late.
+    nn.init.normal_(encoder.embeddings.word_embeddings.weight, std=1.0)
+    nn.init.normal_(encoder.embeddings.position_embeddings.weight, std=0.5)
     return encoder
 
 

@@ -11,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from genrl.scenes.pretrain.data import make_batch
 from genrl.scenes.pretrain.evaluate import evaluate
+from genrl.scenes.pretrain.grounding import WEIGHT, grounding_loss
 from genrl.scenes.pretrain.loss import encode, velocity_loss
 from genrl.scenes.pretrain.optim import rate_factor, set_rates
 from genrl.scenes.pretrain.state import State, load_checkpoint, new_state, save_checkpoint, update_average
@@ -24,7 +25,7 @@ class Settings:
     """What a run is determined by (``steps``, ``batch_size``, ``seed``, ``bf16``) and how it is carried out."""
 
     output: Path
-    steps: int = 7_000
+    steps: int = 8_000
     batch_size: int = 64
     seed: int = 0
     bf16: bool = True
@@ -35,12 +36,12 @@ class Settings:
 
 
 def train_step(state: State, transformer: Callable[..., Any], settings: Settings) -> float:
-    """One update of weights and average; returns the loss. ``transformer`` may be the compiled one of the state."""
+    """One update of weights and average; returns the velocity loss. ``transformer`` may be the compiled one of the state."""
     batch = make_batch(settings.seed, state.step, settings.batch_size)
     set_rates(state.optimizers, rate_factor(state.step, settings.steps))
     text, mask = encode(state.pipeline.tokenizer, state.pipeline.text_encoder, batch.prompts)
     loss = velocity_loss(transformer, text, mask, batch, settings.bf16)
-    loss.backward()
+    (loss + WEIGHT * grounding_loss(state.heads, text, batch.prompts)).backward()
     torch.nn.utils.clip_grad_norm_(state.parameters(), MAX_GRADIENT_NORM)
     for optimizer in state.optimizers:
         optimizer.step()

@@ -19,14 +19,15 @@ def rate_factor(step: int, steps: int) -> float:
     return warm * (FLOOR + (1 - FLOOR) * 0.5 * (1 + math.cos(math.pi * tail)))
 
 
-def build_optimizers(transformer: nn.Module, text_encoder: nn.Module) -> list[torch.optim.Optimizer]:
+def build_optimizers(transformer: nn.Module, text_encoder: nn.Module, heads: nn.Module) -> list[torch.optim.Optimizer]:
     """Muon for the matrices of the transformer blocks, AdamW for everything else; rates are those of factor 1."""
     is_matrix = {
         name: parameter.ndim == 2 and name.startswith("blocks.") and "modulation" not in name
         for name, parameter in transformer.named_parameters()
     }
     matrices = [p for name, p in transformer.named_parameters() if is_matrix[name]]
-    others = [p for name, p in transformer.named_parameters() if not is_matrix[name]] + list(text_encoder.parameters())
+    others = [p for name, p in transformer.named_parameters() if not is_matrix[name]]
+    others += [*text_encoder.parameters(), *heads.parameters()]
     groups = [
         {"params": [p for p in others if p.ndim > 1], "weight_decay": 0.01},
         {"params": [p for p in others if p.ndim <= 1], "weight_decay": 0.0},

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from genrl.scenes.folder import Pipeline, build_pipeline
+from genrl.scenes.pretrain.grounding import build_heads
 from genrl.scenes.pretrain.optim import build_optimizers
 
 EMA_DECAY = 0.999
@@ -14,10 +15,11 @@ EMA_DECAY = 0.999
 
 @dataclass
 class State:
-    """The trained pipeline, a second one holding the averaged weights, the optimisers, and the next step's number."""
+    """The trained pipeline, one holding the averaged weights, the text encoder's heads, the optimisers, the next step."""
 
     pipeline: Pipeline
     average: Pipeline
+    heads: nn.Linear
     optimizers: list[torch.optim.Optimizer]
     step: int = 0
 
@@ -43,7 +45,8 @@ def new_state(seed: int) -> State:
         target.requires_grad_(False)
     for each in (pipeline, average):
         each.set_progress_bar_config(disable=True)
-    return State(pipeline, average, build_optimizers(*_modules(pipeline)))
+    heads = build_heads()
+    return State(pipeline, average, heads, build_optimizers(*_modules(pipeline), heads))
 
 
 @torch.no_grad()
@@ -59,6 +62,7 @@ def save_checkpoint(state: State, path: Path) -> None:
         "step": state.step,
         "weights": [module.state_dict() for module in _modules(state.pipeline)],
         "average": [module.state_dict() for module in _modules(state.average)],
+        "heads": state.heads.state_dict(),
         "optimizers": [optimizer.state_dict() for optimizer in state.optimizers],
     }
     partial = path.with_suffix(".partial")
@@ -74,6 +78,7 @@ def load_checkpoint(state: State, path: Path) -> None:
     for pipeline, key in ((state.pipeline, "weights"), (state.average, "average")):
         for module, weights in zip(_modules(pipeline), content[key], strict=True):
             module.load_state_dict(weights)
+    state.heads.load_state_dict(content["heads"])
     for optimizer, saved in zip(state.optimizers, content["optimizers"], strict=True):
         optimizer.load_state_dict(saved)
     state.step = content["step"]
