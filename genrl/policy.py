@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from genrl.models import adapters_disabled
-from genrl.protocols import FlowModel
+from genrl.protocols import FlowModel, Velocity
 from genrl.types import Condition
 
 #: What `WeightedPolicy.counts` counts, in rows (one row is one sample through the network) unless the name says calls.
@@ -62,10 +62,24 @@ class WeightedPolicy:
 
     def velocity(self, x: Tensor, sigma: float, condition: Condition) -> Tensor:
         """Velocity eps - x0 (B, *L) at `x` (B, *L), float32, under the active weight set."""
-        kind = "backwards" if torch.is_grad_enabled() else "forwards"
-        self.counts["reference_forwards" if self._active == "reference" else kind] += len(x)
-        self.counts["calls"] += 1
+        self._count(len(x))
         return self.model.velocity(x, sigma, condition)
+
+    @contextmanager
+    def solve(self, condition: Condition, sigmas: tuple[float, ...]) -> Iterator[Velocity]:
+        """A velocity for one walk down `sigmas`: the same numbers and the same counts, with what all steps share done once."""
+        with self.model.solve(condition, sigmas) as velocity:
+
+            def counted(x: Tensor, sigma: float) -> Tensor:
+                self._count(len(x))
+                return velocity(x, sigma)
+
+            yield counted
+
+    def _count(self, rows: int) -> None:
+        kind = "backwards" if torch.is_grad_enabled() else "forwards"
+        self.counts["reference_forwards" if self._active == "reference" else kind] += rows
+        self.counts["calls"] += 1
 
     def decode(self, latents: Tensor) -> Tensor:
         """Images (B, 3, H, W) or frames (B, F, 3, H, W) in [0, 1]."""

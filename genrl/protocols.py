@@ -7,6 +7,7 @@ comes out. See `types.py` for the letters in the shapes.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, ClassVar, Protocol
 
 import torch
@@ -134,6 +135,10 @@ class Policy(Protocol):
         """(B, *L) in, (B, *L) out, float32; differentiable when gradients are enabled."""
         ...
 
+    def solve(self, condition: Condition, sigmas: tuple[float, ...]) -> AbstractContextManager[Velocity]:
+        """Inside it, a velocity for one walk down `sigmas`: the numbers of `velocity`, counted alike."""
+        ...
+
     def latent_shape(self) -> tuple[int, ...]: ...
 
     def using(self, weights: str) -> Any:
@@ -202,6 +207,14 @@ class FlowModel(Protocol):
 
     def velocity(self, x: Tensor, sigma: float, condition: Condition) -> Tensor:
         """Guided, sign-corrected velocity eps - x0: (B, *L) float32 -> (B, *L) float32, differentiable."""
+        ...
+
+    def solve(self, condition: Condition, sigmas: tuple[float, ...]) -> AbstractContextManager[Velocity]:
+        """Inside it, a velocity for one walk down `sigmas`: equal to `velocity` to the last bit.
+
+        The place for work that all steps share. `contextlib.nullcontext(partial(self.velocity, condition=condition))` serves
+        a model without any.
+        """
         ...
 
     def decode(self, latents: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import torch
 from torch import Generator, Tensor
 
-from genrl.protocols import FlowModel, Policy, Solver
+from genrl.protocols import FlowModel, Policy, Solver, Velocity
 from genrl.schedule import shift_grid
 from genrl.surrogates import gaussian_log_prob
 from genrl.types import Condition, KeptStep, Prompt, RolloutGroup, Sampling, Step, StepPlan, take
@@ -44,17 +44,18 @@ def walk(
     groups = [RolloutGroup(prompt, Condition((prompt.text,) * size), plan, noise[:0], {}) for prompt in prompts]
     x, carry, trained = _stored(noise, sampling), None, set(plan.steps)
     step: Step | None = None
-    for t in range(plan.length):
-        ask = _Recorder(policy, condition)
-        step = solver.step(ask, x, plan.sigmas[t], plan.sigmas[t + 1], carry, plan.stochastic[t])
-        state, x = x, step.mean
-        if step.std > 0.0:
-            x = x + step.std * _noise(x, size, generators)
-        x = _stored(x, sampling)
-        if t in trained:
-            log_prob = gaussian_log_prob(x, step.mean, step.std) if step.std > 0.0 and "log_prob" in needs else None
-            _keep(groups, t, plan, size, (state, x, carry, ask.first, log_prob))
-        carry = step.carry
+    with policy.solve(condition, plan.sigmas) as velocity:
+        for t in range(plan.length):
+            ask = _Recorder(velocity)
+            step = solver.step(ask, x, plan.sigmas[t], plan.sigmas[t + 1], carry, plan.stochastic[t])
+            state, x = x, step.mean
+            if step.std > 0.0:
+                x = x + step.std * _noise(x, size, generators)
+            x = _stored(x, sampling)
+            if t in trained:
+                log_prob = gaussian_log_prob(x, step.mean, step.std) if step.std > 0.0 and "log_prob" in needs else None
+                _keep(groups, t, plan, size, (state, x, carry, ask.first, log_prob))
+            carry = step.carry
     assert step is not None, "a plan has at least one step"
     for group, latents in zip(groups, (step.x0 if final == "x0" else x).split(size), strict=True):
         group.final = latents
@@ -88,17 +89,17 @@ def pick(step: Step, rows: slice) -> Step:
 
 
 class _Recorder:
-    """The velocity of a fixed condition; remembers its first answer, which belongs to the step's own state."""
+    """A velocity that remembers its first answer, which belongs to the step's own state."""
 
-    def __init__(self, policy: Policy, condition: Condition) -> None:
-        self.policy, self.condition = policy, condition
+    def __init__(self, velocity: Velocity) -> None:
+        self.velocity = velocity
         self.first: Tensor | None = None
 
     def __call__(self, x: Tensor, sigma: float) -> Tensor:
-        velocity = self.policy.velocity(x, sigma, self.condition)
+        answer = self.velocity(x, sigma)
         if self.first is None:
-            self.first = velocity
-        return velocity
+            self.first = answer
+        return answer
 
 
 def _stored(x: Tensor, sampling: Sampling) -> Tensor:

@@ -6,8 +6,9 @@ The transcripts import nothing of the package. Both sides get the same noises, r
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -23,7 +24,7 @@ from genrl.algorithms import (
     neighbor_grpo,
     neighbor_grpo_paper,
 )
-from genrl.protocols import Perturber
+from genrl.protocols import Perturber, Velocity
 from genrl.randomness import Randomness
 from genrl.schedule import shift_grid
 from genrl.solvers import Euler
@@ -75,6 +76,9 @@ class ToyPolicy:
     def velocity(self, x: Tensor, sigma: float, condition: Condition) -> Tensor:
         assert len(condition) == len(x)
         return self.active(x, sigma)
+
+    def solve(self, condition: Condition, sigmas: tuple[float, ...]) -> AbstractContextManager[Velocity]:
+        return nullcontext(partial(self.velocity, condition=condition))
 
     def latent_shape(self) -> tuple[int, ...]:
         return SHAPE

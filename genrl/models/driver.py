@@ -15,11 +15,11 @@ from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from genrl.errors import ModelError
 from genrl.models.requirements import trainable
-from genrl.models.scheduler_proxy import Answered, Moment, SchedulerProxy
+from genrl.models.scheduler_proxy import Answered, Moment, Reply, SchedulerProxy, leave
 from genrl.models.text_cache import SHORT, Encodings
 
 #: The guidance argument of `encode_prompt` in pipelines that encode the negative prompt in the same call.
@@ -44,7 +44,7 @@ class Driver:
 
     def __init__(self, pipe: Any, call: Mapping[str, Any]) -> None:
         self.scheduler = SchedulerProxy(pipe.scheduler)
-        self._pipe, self._name, self._call = pipe, trainable(pipe)[0], dict(call)
+        self._pipe, self._names, self._call = pipe, trainable(pipe), dict(call)
         # `__wrapped__` is the method under `@torch.no_grad()`.
         self._bare = type(pipe).__call__.__wrapped__  # type: ignore[attr-defined]
         self._driven = _driven(pipe, self)
@@ -58,56 +58,60 @@ class Driver:
         self._generator = torch.Generator()
 
     @property
+    def networks(self) -> dict[str, nn.Module]:
+        """The networks that the pipeline asks, by component name."""
+        return {name: getattr(self._pipe, name) for name in self._names}
+
+    def replace(self, networks: Mapping[str, Any]) -> None:
+        """Have the pipeline ask these from here on, under the same names."""
+        self._pipe.__dict__.update(networks)
+
+    @property
     def device(self) -> torch.device:
         """Where the network is, and so where everything has to be."""
-        return next(getattr(self._pipe, self._name).parameters()).device
+        return next(getattr(self._pipe, self._names[0]).parameters()).device
 
     def velocity(self, x: Tensor, moment: Moment, texts: tuple[str, ...]) -> Tensor:
         """(B, *L) latents at one moment -> what the pipeline would hand to its scheduler."""
         try:
-            self._run(texts, x, moment)
+            self.run(texts, x, moment)
         except Answered as answer:
-            velocity = answer.velocity
-        else:
-            raise ModelError("The pipeline handed no velocity to its scheduler, so it cannot be trained; choose another.")
-        if velocity.shape != x.shape:
-            raise ModelError(
-                f"The pipeline's velocity has shape {tuple(velocity.shape)} and its latents {tuple(x.shape)}: it denoises only "
-                "a part of them, which genrl cannot follow; choose a text-to-image or text-to-video pipeline."
-            )
-        return velocity
+            return check_velocity(answer.velocity, x)
+        raise ModelError(UNASKED)
 
     def encode(self, text: str) -> None:
         """Have the pipeline encode a text and whatever negative prompt it sets beside it."""
-        self._run((text,))
+        self.run((text,))
 
     def start(self, steps: int | None = None) -> Prepared:
         """Everything before the first step, for one row; with `steps`, leaves the pipeline's scheduler with that grid."""
         size = (1, self.device)
         if steps is not None or size not in self._prepared:
-            self._run((SHORT,), steps=steps)
+            self.run((SHORT,), steps=steps)
         return self._prepared[size]
 
     def finish(self, latents: Tensor, output_type: str) -> Any:
         """Everything after the last step."""
         with torch.no_grad():
-            return self._run((SHORT,) * len(latents), latents, output_type=output_type)[0]
+            return self.run((SHORT,) * len(latents), latents, output_type=output_type)[0]
 
-    def _run(
+    def run(
         self,
         texts: tuple[str, ...],
         latents: Tensor | None = None,
         moment: Moment | None = None,
+        reply: Reply = leave,
         steps: int | None = None,
         output_type: str = "latent",
     ) -> Any:
+        """Call the pipeline, with these latents after its preparations and these timesteps in its loop."""
         self._texts, self._latents, self._asking = texts, latents, moment is not None
-        self.scheduler.expose(moment, grid=steps is not None)
+        self.scheduler.expose(moment, grid=steps is not None, reply=reply)
         try:
             return self._bare(
                 self._driven,
                 prompt=list(texts),
-                num_inference_steps=steps or 1,
+                num_inference_steps=steps or (1 if moment is None else len(moment.timesteps)),
                 generator=self._generator,
                 output_type=output_type,
                 return_dict=False,
@@ -155,6 +159,20 @@ class Driver:
                 f"{tuple(prepared.latents.shape)}; draw noise of shape model.latent_shape()."
             )
         return latents if prepared.rest is None else (latents, *prepared.rest)
+
+
+#: A pipeline that ends without a step of its scheduler.
+UNASKED = "The pipeline handed no velocity to its scheduler, so it cannot be trained; choose another."
+
+
+def check_velocity(velocity: Tensor, x: Tensor) -> Tensor:
+    """The velocity itself, if it has the shape of the latents."""
+    if velocity.shape != x.shape:
+        raise ModelError(
+            f"The pipeline's velocity has shape {tuple(velocity.shape)} and its latents {tuple(x.shape)}: it denoises only "
+            "a part of them, which genrl cannot follow; choose a text-to-image or text-to-video pipeline."
+        )
+    return velocity
 
 
 def _driven(pipe: Any, driver: Driver) -> Any:

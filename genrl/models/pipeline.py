@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -13,9 +15,12 @@ from torch import Tensor, nn
 from genrl.errors import ConfigError, ModelError
 from genrl.models.driver import Driver
 from genrl.models.media import output_type_of, to_tensor
-from genrl.models.requirements import check_call, check_pipeline, trainable
+from genrl.models.proof import Trial
+from genrl.models.requirements import check_call, check_pipeline
 from genrl.models.saving import save_lora, save_pipeline
 from genrl.models.scheduler_proxy import Moment
+from genrl.models.session import OpenRun, Session
+from genrl.protocols import Velocity
 from genrl.types import Condition
 
 #: Timesteps kept on the device; enough for any grid, and bounded for recipes that draw a new grid each iteration.
@@ -42,22 +47,23 @@ class DiffusersModel:
         check_pipeline(pipe)
         check_call(pipe, call)
         self.pipe, self.call, self.max_rows, self.decode_rows = pipe, dict(call), max_rows, decode_rows
-        self._names = trainable(pipe)
+        self._driver = Driver(pipe, self.call)
         for name, module in pipe.components.items():
             if isinstance(module, nn.Module):
                 module.eval()
-                if name not in self._names:
+                if name not in self.networks:
                     module.requires_grad_(False)
-        self._driver = Driver(pipe, self.call)
         self._encoded: set[str] = set()
         self._grids: dict[int, tuple[float, ...]] = {}
         #: The scheduler's own timestep (1,) for each sigma of a grid that was asked for.
         self._timesteps: dict[float, Tensor] = {}
         self._moments: dict[tuple[float, torch.device], Moment] = {}
+        #: By number of steps, whether a run that stays open answers what fresh runs answer; see `proof.py`.
+        self._steady: dict[int, bool] = {}
 
     @property
     def networks(self) -> dict[str, nn.Module]:
-        return {name: getattr(self.pipe, name) for name in self._names}
+        return self._driver.networks
 
     @property
     def device(self) -> torch.device:
@@ -104,6 +110,23 @@ class DiffusersModel:
         rows = self.max_rows or len(x)
         parts = [self._driver.velocity(x[k : k + rows], moment, condition.texts[k : k + rows]) for k in range(0, len(x), rows)]
         return (parts[0] if len(parts) == 1 else torch.cat(parts)).float()
+
+    @contextmanager
+    def solve(self, condition: Condition, sigmas: tuple[float, ...]) -> Iterator[Velocity]:
+        """Inside, `velocity` for one walk down `sigmas`, to the last bit, with what precedes the pipeline's loop done once."""
+        alone, moments = partial(self.velocity, condition=condition), [self._moment(s, self.device) for s in sigmas[:-1]]
+        uniform = len({moment.timesteps.dtype for moment in moments}) == 1  # off a grid of integers they are floats
+        if not uniform or self._steady.get(len(moments)) is False:
+            yield alone
+            return
+        rows = self.max_rows or len(condition)
+        open_run = OpenRun if len(moments) in self._steady else partial(Trial, verdicts=self._steady)
+        texts = [condition.texts[k : k + rows] for k in range(0, len(condition), rows)]
+        session = Session([open_run(self._driver, part, moments) for part in texts], rows, sigmas[:-1], alone)
+        try:
+            yield session
+        finally:
+            session.close()
 
     def decode(self, latents: Tensor) -> Tensor:
         """Images (B, 3, H, W) or frames (B, F, 3, H, W), float32 in [0, 1], by the pipeline's own tail."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+import torch
+from diffusers.schedulers.scheduling_utils import SchedulerOutput
 from torch import Tensor
 
 from genrl.errors import ModelError
@@ -13,10 +16,17 @@ from genrl.errors import ModelError
 
 @dataclass(frozen=True)
 class Moment:
-    """The one instant at which a pipeline asks its network: timesteps (1,) on the device, sigmas (2,) on the CPU."""
+    """When a pipeline asks its network: at one instant, or at T in a row. Timesteps (T,) on the device, sigmas (T+1,) on the
+    CPU."""
 
     timesteps: Tensor
     sigmas: Tensor
+
+    @staticmethod
+    def join(moments: Sequence[Moment]) -> Moment:
+        """Instants in a row."""
+        sigmas = [moment.sigmas[:1] for moment in moments]
+        return Moment(torch.cat([moment.timesteps for moment in moments]), torch.cat([*sigmas, moments[-1].sigmas[1:]]))
 
 
 class Answered(BaseException):
@@ -26,20 +36,29 @@ class Answered(BaseException):
         self.velocity = velocity
 
 
+#: What becomes of a velocity (B, *L): the latents (B, *L) with which the pipeline goes on, or an exception that leaves it.
+Reply = Callable[[Tensor], Tensor]
+
+
+def leave(velocity: Tensor) -> NoReturn:
+    raise Answered(velocity)
+
+
 class SchedulerProxy:
     """Everything is the pipeline's own scheduler, except `timesteps` and `step`.
 
-    With a moment, the pipeline sees that single timestep and leaves through `Answered` when it hands in the velocity,
+    With a moment, the pipeline sees its timesteps; each velocity goes to `reply`, which by default leaves through `Answered`
     before any decoding. Without one it sees no timestep, so that its loop is skipped and its network is not asked. Its
     grid is built only when asked for.
     """
 
-    _own = frozenset({"_scheduler", "_moment", "_grid", "set_timesteps"})
+    _own = frozenset({"_scheduler", "_moment", "_grid", "_reply", "set_timesteps"})
 
     def __init__(self, scheduler: Any) -> None:
         self._scheduler = scheduler
         self._moment: Moment | None = None
         self._grid = False
+        self._reply: Reply = leave
 
         def set_timesteps(*args: Any, **kwargs: Any) -> None:
             if self._grid:
@@ -49,9 +68,9 @@ class SchedulerProxy:
         set_timesteps.__signature__ = inspect.signature(scheduler.set_timesteps)  # type: ignore[attr-defined]
         self.set_timesteps = set_timesteps
 
-    def expose(self, moment: Moment | None, grid: bool) -> None:
-        """What the next call of the pipeline sees; with `grid`, its `set_timesteps` reaches its own scheduler."""
-        self._moment, self._grid = moment, grid
+    def expose(self, moment: Moment | None, grid: bool = False, reply: Reply = leave) -> None:
+        """What the pipeline sees from here on; with `grid`, its `set_timesteps` reaches its own scheduler."""
+        self._moment, self._grid, self._reply = moment, grid, reply
 
     @property
     def timesteps(self) -> Tensor:
@@ -62,8 +81,9 @@ class SchedulerProxy:
         return self._scheduler.sigmas if self._moment is None else self._moment.sigmas
 
     # The signature leaves out `generator` and `eta`, so pipelines that look for them do not pass them.
-    def step(self, model_output: Tensor, timestep: Any, sample: Tensor, return_dict: bool = True) -> NoReturn:
-        raise Answered(model_output)
+    def step(self, model_output: Tensor, timestep: Any, sample: Tensor, return_dict: bool = True) -> Any:
+        latents = self._reply(model_output)
+        return SchedulerOutput(latents) if return_dict else (latents,)
 
     def __deepcopy__(self, memo: dict) -> NoReturn:
         raise ModelError(

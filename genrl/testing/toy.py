@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from genrl.protocols import Velocity
 from genrl.schedule import shift_grid
 from genrl.types import Condition
 
@@ -103,6 +106,9 @@ class ToyModel:
     def velocity(self, x: Tensor, sigma: float, condition: Condition) -> Tensor:
         means = torch.tensor([self._means[text] for text in condition.texts], dtype=x.dtype)
         return self.network(x, sigma, means)
+
+    def solve(self, condition: Condition, sigmas: tuple[float, ...]) -> AbstractContextManager[Velocity]:
+        return nullcontext(partial(self.velocity, condition=condition))
 
     def decode(self, latents: Tensor) -> Tensor:
         return latents.float().sigmoid()
