@@ -22,7 +22,7 @@ class PromptError(GenrlError):
 
 
 class RewardError(GenrlError):
-    """A reward that failed, or answered with a wrong length, NaN or infinity."""
+    """A reward that raised, has no score for a picture, or answered with a wrong length, NaN, infinity or out of bounds."""
 
 
 class CheckpointError(GenrlError):

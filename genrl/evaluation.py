@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from genrl.errors import RewardError
 from genrl.policy import WeightedPolicy
 from genrl.protocols import Solver
 from genrl.randomness import Randomness
-from genrl.rewards import RewardPanel
+from genrl.rewards import RewardPanel, Scores
 from genrl.rollout import sigma_grid, walk
 from genrl.settings import EvaluationSettings
 from genrl.statistics import Interval, bootstrap
@@ -24,11 +25,20 @@ BATCH = 96
 
 @dataclass(frozen=True)
 class Evaluation:
-    """One evaluation: `images` for the grid, and per-sample `values` (S,) by name, `reward` first."""
+    """One evaluation: `images` for the grid, and per-sample `values` (S,) by name, `reward` first.
+
+    A value is NaN where a reward does not apply or has no score; it enters no mean and no interval. failures: for each
+    reward by name, the samples that it could not score and why.
+    """
 
     prompts: list[str]
     images: Tensor
     values: dict[str, np.ndarray]
+    failures: dict[str, dict[int, str]] = field(default_factory=dict)
+
+    def means(self) -> dict[str, float]:
+        """By name, of the samples that have a value; a name of which none has one is left out."""
+        return {name: float(np.nanmean(values)) for name, values in self.values.items() if not np.isnan(values).all()}
 
     def interval(self, name: str = "reward") -> Interval:
         return bootstrap(self.values[name])
@@ -48,36 +58,59 @@ class Evaluator:
     settings: EvaluationSettings
 
     def __call__(self, policy: WeightedPolicy, rewards: RewardPanel) -> Evaluation:
+        """RewardError if rewards have failed and left no sample with all its scores."""
+        parts, metrics, batches = [], [], self.batches()
+        images: dict[int, Tensor] = {}
+        for batch in batches:
+            prompts, groups = [self.prompt(i) for i in batch], [i % len(self.prompts) for i in batch]
+            latents = self.latents(policy, batch)
+            pictures = policy.decode(latents)
+            parts.append(rewards.score(prompts, pictures, latents=latents, groups=groups))
+            metrics.append(rewards.metrics(prompts, pictures, latents=latents, groups=groups))
+            images |= {i: picture.cpu() for i, picture in zip(batch, pictures, strict=True) if i < self.settings.grid}
+        scores, order = Scores.join(parts), [i for batch in batches for i in batch]
+        measured = measure(rewards, scores) | {name: torch.cat([part[name] for part in metrics]) for name in metrics[0]}
+        if bool(scores.failed.any()) and bool(measured["reward"].isnan().all()):
+            raise RewardError(f"No held-out picture has all its scores: {scores.complaint()}.")
+        place = torch.tensor(order).argsort()
+        return Evaluation(
+            prompts=[self.prompt(i).text for i in sorted(images)],
+            images=torch.stack([images[i] for i in sorted(images)]) if images else pictures[:0].cpu(),
+            values={name: values[place].numpy() for name, values in measured.items()},
+            failures={name: {order[b]: why for b, why in rows.items()} for name, rows in scores.failures.items()},
+        )
+
+    @torch.no_grad()
+    def latents(self, policy: WeightedPolicy, batch: Sequence[int]) -> Tensor:
+        """(B, *L) of these samples, whose noise depends on their number alone."""
         steps = self.settings.steps or self.sampling.steps
-        grid = sigma_grid(policy.model, steps, self.sampling.shift)
-        plan = StepPlan(grid, (False,) * steps, torch.zeros(0, dtype=torch.long))
-        rng, chosen = Randomness((self.settings.seed, "evaluation")), self.chosen()
-        images, values = [], []
-        for start in range(0, len(chosen), BATCH):
-            batch = chosen[start : start + BATCH]
-            policy.encode([prompt.text for prompt in batch])
-            shape = policy.latent_shape()
-            noise = torch.stack([torch.randn(shape, generator=rng.generator(start + i)) for i in range(len(batch))]).to(
-                policy.device
-            )
-            with torch.no_grad():
-                groups = walk(policy, batch, noise, self.solver, plan, self.sampling, [])
-                pictures = policy.decode(torch.cat([group.final for group in groups]))
-            values.append(measure(rewards, batch, pictures))
-            images.append(pictures[: max(0, self.settings.grid - start)].cpu())
-        merged = {name: np.concatenate([part[name] for part in values]) for name in values[0]}
-        texts = [prompt.text for prompt in chosen[: self.settings.grid]]
-        return Evaluation(texts, torch.cat(images), merged)
+        plan = StepPlan(
+            sigma_grid(policy.model, steps, self.sampling.shift), (False,) * steps, torch.zeros(0, dtype=torch.long)
+        )
+        rng, prompts = Randomness((self.settings.seed, "evaluation")), [self.prompt(i) for i in batch]
+        policy.encode([prompt.text for prompt in prompts])
+        shape = policy.latent_shape()
+        noise = torch.stack([torch.randn(shape, generator=rng.generator(i)) for i in batch]).to(policy.device)
+        groups = walk(policy, prompts, noise, self.solver, plan, self.sampling, [])
+        return torch.cat([group.final for group in groups])
 
-    def chosen(self) -> list[Prompt]:
-        """`samples` prompts, cycling through the held-out ones."""
-        return [self.prompts[i % len(self.prompts)] for i in range(self.settings.samples)]
+    def prompt(self, sample: int) -> Prompt:
+        """Samples cycle through the held-out prompts."""
+        return self.prompts[sample % len(self.prompts)]
+
+    def batches(self) -> list[list[int]]:
+        """All samples, at most `BATCH` at once; those of a prompt stay together, for the sake of group-wise rewards."""
+        batches: list[list[int]] = [[]]
+        for p in range(min(len(self.prompts), self.settings.samples)):
+            own = list(range(p, self.settings.samples, len(self.prompts)))
+            for piece in (own[k : k + BATCH] for k in range(0, len(own), BATCH)):
+                if len(batches[-1]) + len(piece) > BATCH:
+                    batches.append([])
+                batches[-1] += piece
+        return batches
 
 
-def measure(rewards: RewardPanel, prompts: Sequence[Prompt], images: Tensor) -> dict[str, np.ndarray]:
-    """Per-sample reward (weighted sum over the rewards that apply), each reward, and the metrics that are never trained on."""
-    scores = rewards.score(prompts, images)
-    total = torch.nansum(scores.values * rewards.weights[:, None], dim=0)
-    measured = {"reward": total} | {f"rewards/{name}": row for name, row in zip(rewards.names, scores.values, strict=True)}
-    measured |= rewards.metrics(prompts, images)
-    return {name: np.asarray(torch.as_tensor(value), dtype=np.float64) for name, value in measured.items()}
+def measure(rewards: RewardPanel, scores: Scores) -> dict[str, Tensor]:
+    """Per sample (S,), float64: the weighted sum, NaN where a score is missing, and each reward."""
+    by_name = {f"rewards/{name}": row for name, row in zip(rewards.names, scores.values, strict=True)}
+    return {"reward": rewards.total(scores)} | by_name

@@ -42,16 +42,27 @@ class Meter:
 
 
 def reward_metrics(rewards: Tensor, weights: Tensor, names: Sequence[str]) -> dict[str, float]:
-    """TRL's names for rewards (R, N, G): mean, spread inside a group, share of groups without spread, each reward apart."""
-    total = torch.nansum(rewards * weights[:, None, None], dim=0)
-    spread = total.std(dim=1) if total.shape[1] > 1 else torch.zeros(len(total))
+    """TRL's names for rewards (R, N, G): mean, spread inside a group, share of groups without spread, each reward apart.
+
+    NaN, where a reward does not apply, enters no number; a reward that applies nowhere has none.
+    """
+    terms = (weights[:, None, None] * rewards)[weights != 0.0]
+    total = terms.nansum(dim=0).masked_fill(terms.isnan().all(dim=0), torch.nan)
+    spread = nanstd(total)
     measured = {
-        "reward": float(total.mean()),
+        "reward": float(total.nanmean()),
         "reward_std": float(spread.mean()),
         "frac_reward_zero_std": float((spread < 1e-8).double().mean()),
     }
     for name, row in zip(names, rewards, strict=True):
-        applies = row[~row.isnan()]
-        measured[f"rewards/{name}/mean"] = float(applies.mean())
-        measured[f"rewards/{name}/std"] = float(applies.std()) if applies.numel() > 1 else 0.0
+        if not row.isnan().all():
+            measured[f"rewards/{name}/mean"] = float(row.nanmean())
+            measured[f"rewards/{name}/std"] = float(nanstd(row.flatten()))
     return measured
+
+
+def nanstd(values: Tensor) -> Tensor:
+    """Standard deviation over the last axis without its NaN, unbiased as `torch.std`; 0 for fewer than two numbers."""
+    count = (~values.isnan()).sum(dim=-1)
+    deviation = values - values.nanmean(dim=-1, keepdim=True)
+    return (deviation.square().nansum(dim=-1) / (count - 1).clamp_min(1)).sqrt()

@@ -230,11 +230,21 @@ class FlowModel(Protocol):
 class Reward(Protocol):
     """Rows in, numbers out: TRL's reward signature, sync or async, so a plain function serves as well.
 
-    completions: images, float tensor (B, 3, H, W) in [0, 1] if the reward has the attribute `media = "tensor"`, else PIL
-    images. Every other prompt column arrives as a list. An answer of None means "does not apply to this row".
+    completions: PIL images (videos: uint8 arrays (F, H, W, 3)); with the attribute `media = "tensor"` floats in [0, 1],
+    (B, 3, H, W) or (B, F, 3, H, W); with `media = "latent"` latents (B, *L), which costs no decoding. Every other prompt
+    column arrives as a list. An answer of None means "does not apply to this row"; `genrl.rewards.Failed(reason)` that
+    the row could not be scored. A RewardError that it raises ends the run.
+
+    Optional attributes, class variables of a component or set on a function; `genrl.rewards.RewardTerm` reads them:
+    `device` of tensors ("cpu"); `group_wise = True` to be called with `groups`, the group number of each row; `bounds`
+    (low, high) that no value leaves; `differentiable = True` if it answers with a tensor (B,) that has a gradient in
+    the completions; `version`, the checkpoint or package behind the numbers. Optional methods: `check()` raises
+    RewardError before a run if something is missing, `metrics(...)` measures what is never trained on, `known_answers()`
+    returns (columns of a prompt, a good picture, a bad picture). Networks and clients are built at the first call and
+    shared; an instance holds hyperparameters alone.
     """
 
-    def __call__(self, prompts: list[str], completions: Any, **columns: Any) -> list[float | None]: ...
+    def __call__(self, prompts: list[str], completions: Any, **columns: Any) -> Any: ...
 
 
 @slot("prompts")

@@ -10,6 +10,7 @@ from types import TracebackType
 import numpy as np
 import torch
 from rich.console import Console
+from rich.markup import escape
 
 from genrl.evaluation import Evaluation
 from genrl.tracking import LiveView, MetricsLog, save_before_after, save_grid
@@ -50,14 +51,19 @@ class RunReporter:
         """Log means and intervals, write the grid and the per-sample values."""
         self.first, self.last = self.first or evaluation, evaluation
         reward = evaluation.interval()
-        row = {f"eval/{name}": float(values.mean()) for name, values in evaluation.values.items()}
+        row = {f"eval/{name}": mean for name, mean in evaluation.means().items()}
+        row |= {f"eval/rewards/{name}/failed": float(len(rows)) for name, rows in evaluation.failures.items()}
         self._write(step, row | {"eval/reward_low": reward.low, "eval/reward_high": reward.high})
-        save_grid(self.folder / "grids" / f"step-{step:06d}.png", evaluation.images, evaluation.prompts)
+        if len(evaluation.images):
+            save_grid(self.folder / "grids" / f"step-{step:06d}.png", evaluation.images, evaluation.prompts)
         path = self.folder / "evaluations" / f"step-{step:06d}.json"
         path.parent.mkdir(exist_ok=True)
-        path.write_text(json.dumps({name: values.tolist() for name, values in evaluation.values.items()}))
+        path.write_text(json.dumps({name: _plain(values) for name, values in evaluation.values.items()}))
         others = "  ".join(f"{name} {value:.3f}" for name, value in _watched(evaluation).items())
         self.view.evaluation(step, f"reward {reward}  {others}", reward.mean)
+        for name, rows in evaluation.failures.items():
+            if rows:
+                self.view.say(f"  [yellow]{name} has no score for {len(rows)} of these pictures[/]: {escape(rows[min(rows)])}")
 
     def _write(self, step: int, row: dict[str, float]) -> None:
         self.log.append({"step": step} | row)
@@ -99,11 +105,16 @@ def load_evaluation(folder: Path, step: int) -> Evaluation | None:
     path = folder / "evaluations" / f"step-{step:06d}.json"
     if not path.exists():
         return None
-    values = {name: np.asarray(numbers) for name, numbers in json.loads(path.read_text()).items()}
+    values = {name: np.asarray(numbers, dtype=np.float64) for name, numbers in json.loads(path.read_text()).items()}
     return Evaluation([], torch.zeros(0, 3, 1, 1), values)
 
 
 def _watched(evaluation: Evaluation) -> dict[str, float]:
     """The metrics that are measured beside the rewards."""
     skip = {"reward"} | {name for name in evaluation.values if name.startswith("rewards/")}
-    return {name: float(values.mean()) for name, values in evaluation.values.items() if name not in skip}
+    return {name: mean for name, mean in evaluation.means().items() if name not in skip}
+
+
+def _plain(values: np.ndarray) -> list[float | None]:
+    """JSON has no NaN; null is read back as one."""
+    return [None if np.isnan(value) else value for value in values.tolist()]

@@ -67,7 +67,10 @@ def start(config: RunConfig, resume: bool = False) -> int:
 def build(config: RunConfig, folder: Path, reporter: Any) -> Trainer:
     """Assemble the trainer; everything cheap is checked before the model's weights are read."""
     config.algorithm.check(config.sampling)
-    rewards = RewardPanel([resolve_reward(r.name, weight=r.weight, options=dict(r.options)) for r in config.rewards])
+    rewards = RewardPanel(
+        [resolve_reward(r.name, weight=r.weight, options=dict(r.options), on_failure=r.on_failure) for r in config.rewards],
+        folder / "failures",
+    )
     prompts, heldout = train_and_heldout(
         config.prompts.source,
         config.prompts.heldout or None,

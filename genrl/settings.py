@@ -42,11 +42,15 @@ class RewardSettings:
     name: a registered name, `module:function` or `path/to/file.py:function`.
     weight: its share in the advantage; higher counts more, 0 only watches, negative pushes down.
     options: fields of a registered reward.
+    on_failure: what happens when the reward has no score for a picture after its own retries. "stop" ends the run with
+        its weights saved; "drop" leaves the picture's whole group out of the iteration, counts it, and stops only if no
+        group is left.
     """
 
     name: str
     weight: Finite = 1.0
     options: Mapping[str, Any] = field(default_factory=dict)
+    on_failure: Literal["stop", "drop"] = "stop"
 
 
 @dataclass(frozen=True)

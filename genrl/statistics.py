@@ -20,8 +20,14 @@ class Interval:
 
 
 def bootstrap(values: np.ndarray, resamples: int = 2000, seed: int = 0) -> Interval:
-    """The mean of `values` (S,) with the 2.5 % and 97.5 % quantiles of the resampled means."""
+    """The mean of `values` (S,) with the 2.5 % and 97.5 % quantiles of the resampled means.
+
+    NaN, where there is no value, is left out; all three are NaN where nothing is left.
+    """
     values = np.asarray(values, dtype=np.float64)
+    values = values[~np.isnan(values)]
+    if not len(values):
+        return Interval(np.nan, np.nan, np.nan)
     rows = np.random.default_rng(seed).integers(0, len(values), (resamples, len(values)))
     low, high = np.quantile(values[rows].mean(axis=1), [0.025, 0.975])
     return Interval(float(values.mean()), float(low), float(high))

@@ -64,20 +64,20 @@ class Trainer:
         saved = self.step or None
         if self.step == 0:
             self.evaluate()
-        while self.step < self.train.max_steps and not stop():
-            try:
+        try:
+            while self.step < self.train.max_steps and not stop():
                 row = self.iterate(self.step)
-            except RewardError:
-                self.save()  # rewards come before the first update, so the weights still are those of the boundary
-                raise
-            self.step += 1
-            self.reporter.iteration(self.step, row)
-            last = self.step == self.train.max_steps
-            if last or (self.evaluation.every and self.step % self.evaluation.every == 0):
-                self.evaluate()
-            if self.run.save_steps and self.step % self.run.save_steps == 0:
-                self.save()
-                saved = self.step
+                self.step += 1
+                self.reporter.iteration(self.step, row)
+                last = self.step == self.train.max_steps
+                if last or (self.evaluation.every and self.step % self.evaluation.every == 0):
+                    self.evaluate()
+                if self.run.save_steps and self.step % self.run.save_steps == 0:
+                    self.save()
+                    saved = self.step
+        except RewardError:
+            self.save()  # rewards come before the first update, so the weights still are those of the boundary
+            raise
         if saved != self.step:
             self.save()
 
@@ -94,7 +94,7 @@ class Trainer:
         with torch.no_grad(), self.accelerator.autocast(), policy.using(algorithm.rollout_weights):  # explore
             groups = algorithm.rollout(policy, prompts, plan, self.sampling, rng)
 
-        scores, noted = self.score(groups)  # (R, N, G)
+        groups, scores, noted = self.score(groups)  # (R, N, G)
 
         advantages = algorithm.advantage(scores, self.rewards.weights, plan)  # credit
         for group, advantage in zip(groups, advantages, strict=True):
@@ -107,15 +107,21 @@ class Trainer:
         measured |= {name: float(policy.counts[name]) for name in COUNTED}
         return measured | {"step_time": time.perf_counter() - started}
 
-    def score(self, groups: Sequence[RolloutGroup]) -> tuple[Tensor, dict[str, float]]:
-        """Decode every member and score it: (R, N, G), float64 on the CPU; and what the rewards logged, with their latency."""
+    def score(self, groups: Sequence[RolloutGroup]) -> tuple[list[RolloutGroup], Tensor, dict[str, float]]:
+        """Decode and score every member: the groups that have all scores, those (R, N, G), and what there is to log."""
+        latents, size = torch.cat([group.final for group in groups]), groups[0].size
         with torch.no_grad():
-            images = self.policy.decode(torch.cat([group.final for group in groups]))
-        prompts = [group.prompt for group in groups for _ in range(group.size)]
+            images = self.policy.decode(latents) if self.rewards.needs_pixels else None
+        prompts = [group.prompt for group in groups for _ in range(size)]
         state = {"global_step": self.step, "max_steps": self.train.max_steps}
-        scores = self.rewards.score(prompts, images, state)
-        noted = scores.metrics | {f"rewards/{name}/seconds": spent for name, spent in scores.seconds.items()}
-        return scores.values.view(len(scores.values), len(groups), -1), noted
+        of_group = [n for n in range(len(groups)) for _ in range(size)]
+        scores = self.rewards.score(prompts, images, state, latents=latents, groups=of_group)
+        kept = self.rewards.kept(scores, size)
+        noted = scores.metrics | {"dropped_groups": float((~kept).sum())}
+        noted |= {f"rewards/{name}/seconds": spent for name, spent in scores.seconds.items()}
+        noted |= {f"rewards/{name}/failed": float(len(rows)) for name, rows in scores.failures.items()}
+        values = scores.values.view(len(scores.values), len(groups), size)[:, kept]
+        return [group for group, keep in zip(groups, kept.tolist(), strict=True) if keep], values, noted
 
     def update(self, units: list[Any], meter: Meter) -> float:
         """One optimizer step over the units; returns the gradient norm."""

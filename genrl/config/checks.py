@@ -47,14 +47,16 @@ def check_model(model: ModelSettings) -> None:
 
 
 def check_rewards(rewards: tuple[RewardSettings, ...]) -> None:
-    """Each reward is found and callable, and none is there twice."""
+    """Each reward is found and callable, has what it needs, and none is there twice."""
     from genrl.rewards import RewardPanel, resolve_reward
 
     if not rewards:
         raise RewardError(
             f"Nothing is rewarded; give --reward NAME. Known: {', '.join(entries('reward'))}, or module:function."
         )
-    RewardPanel([resolve_reward(reward.name, options=dict(reward.options)) for reward in rewards])
+    if all(reward.weight == 0.0 for reward in rewards):
+        raise RewardError("Every reward has weight 0, so it is only watched; give at least one a weight.")
+    RewardPanel([resolve_reward(reward.name, options=dict(reward.options)) for reward in rewards]).check()
 
 
 def check_prompts(prompts: PromptSettings) -> None:

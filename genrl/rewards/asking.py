@@ -33,11 +33,13 @@ def ask_all(calls: Sequence[Call]) -> list[tuple[Any, float]]:
     return [next(later if term.is_async else now) for term, _ in calls]
 
 
-def failed(error: Exception, name: str) -> RewardError:
-    """The RewardError for an exception inside a reward."""
+def broken(error: Exception, name: str) -> RewardError:
+    """The RewardError for an exception inside a reward; what it says itself in a RewardError stands."""
+    if isinstance(error, RewardError):
+        return RewardError(f"Reward {name!r}: {error}")
     return RewardError(
         f"Reward {name!r} failed ({type(error).__name__}: {error}); mend it, or leave it out of the run. "
-        "For a picture it cannot judge it may return None."
+        "For a picture that it cannot score it may return Failed(reason), for one to which it does not apply None."
     )
 
 
@@ -46,7 +48,7 @@ def _ask(term: RewardTerm, keywords: dict[str, Any]) -> tuple[Any, float]:
     try:
         answer = term.function(**keywords)
     except Exception as error:
-        raise failed(error, term.name) from error
+        raise broken(error, term.name) from error
     return answer, perf_counter() - began
 
 
@@ -55,7 +57,7 @@ async def _ask_later(term: RewardTerm, keywords: dict[str, Any]) -> tuple[Any, f
     try:
         answer = await term.function(**keywords)
     except Exception as error:
-        raise failed(error, term.name) from error
+        raise broken(error, term.name) from error
     return answer, perf_counter() - began
 
 

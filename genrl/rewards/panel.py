@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,34 +12,23 @@ from torch import Tensor
 
 from genrl.errors import RewardError
 from genrl.rewards.answers import numbers
-from genrl.rewards.asking import ask_all, failed
+from genrl.rewards.asking import ask_all, broken
+from genrl.rewards.evidence import Evidence
 from genrl.rewards.media import Media
 from genrl.rewards.notes import Notes
+from genrl.rewards.scores import Scores
 from genrl.rewards.term import OFFERED, Keywords, RewardTerm
 from genrl.types import Prompt
 
 
-@dataclass(frozen=True)
-class Scores:
-    """What R rewards said of B pictures.
+class RewardPanel:
+    """The rewards of a run, in the order of the rows of `Scores.values`; their names are distinct.
 
-    values: (R, B) float64 on the CPU, NaN where a reward does not apply.
-    metrics: numbers that rewards reported with `log_metric`.
-    extras: columns of B values that rewards reported with `log_extra`.
-    seconds: how long each reward took; async ones overlap with all others.
+    failures: the folder where the picture is saved that an error is about; None saves none.
     """
 
-    values: Tensor
-    metrics: dict[str, float] = field(default_factory=dict)
-    extras: dict[str, list[Any]] = field(default_factory=dict)
-    seconds: dict[str, float] = field(default_factory=dict)
-
-
-class RewardPanel:
-    """The rewards of a run, in the order of the rows of `Scores.values`; their names are distinct."""
-
-    def __init__(self, terms: Sequence[RewardTerm]) -> None:
-        self.terms = tuple(terms)
+    def __init__(self, terms: Sequence[RewardTerm], failures: Path | None = None) -> None:
+        self.terms, self.failures = tuple(terms), failures
         names = [term.name for term in self.terms]
         if not names:
             raise RewardError("A run needs at least one reward.")
@@ -56,67 +45,134 @@ class RewardPanel:
         """(R,) float64."""
         return torch.tensor([term.weight for term in self.terms], dtype=torch.float64)
 
+    @property
+    def needs_pixels(self) -> bool:
+        """Whether any reward looks at decoded pictures."""
+        return any(term.media != "latent" for term in self.terms)
+
+    def total(self, scores: Scores) -> Tensor:
+        """The weighted sum (B,) of what applies; NaN where nothing does, and where a reward that counts has failed.
+
+        A reward of weight 0 is only watched: it makes no picture count, and its failures spoil none.
+        """
+        counts = self.weights != 0.0
+        terms = (self.weights[:, None] * scores.values)[counts]
+        return terms.nansum(dim=0).masked_fill(terms.isnan().all(dim=0) | scores.failed[counts].any(dim=0), torch.nan)
+
+    def kept(self, scores: Scores, size: int) -> Tensor:
+        """Which groups of `size` pictures have lost no score, (N,) bool; RewardError if there is none."""
+        failed = scores.failed[self.weights != 0.0].any(dim=0)
+        kept = ~failed.view(-1, size).any(dim=1)
+        if not kept.any():
+            raise RewardError(
+                f"No group of this iteration has all its scores, so there is nothing to learn from: {scores.complaint()}."
+            )
+        return kept
+
+    def check(self) -> None:
+        """Before a run: RewardError with the cure if something that a reward needs is missing."""
+        for term in self.terms:
+            term.check()
+
     @torch.no_grad()
-    def score(self, prompts: Sequence[Prompt], images: Tensor, state: Mapping[str, Any] | None = None) -> Scores:
+    def score(
+        self,
+        prompts: Sequence[Prompt],
+        images: Tensor | None,
+        state: Mapping[str, Any] | None = None,
+        *,
+        latents: Tensor | None = None,
+        groups: Sequence[int] | None = None,
+    ) -> Scores:
         """Ask every reward about images (B, 3, H, W) or videos (B, F, 3, H, W), float in [0, 1], one prompt each.
 
         `state` reaches the rewards as `trainer_state`, its keys as attributes (`trainer_state.global_step`), as in TRL.
+        latents: (B, *L), for rewards that judge them; if all do, `images` may be None. groups: the group of each row,
+        for group-wise rewards; the rows of a group are all in one call.
 
-        Raises RewardError, naming the reward, if one fails or answers with anything but B finite numbers or Nones. What
-        happens then is the caller's choice; no answer is ever made up.
+        Raises RewardError, naming the reward, if one raises or answers with anything but B finite numbers, Nones and
+        Faileds, and for a Failed if its term says "stop". No answer is ever made up.
         """
-        media, notes, texts = Media(images, len(prompts)), Notes(), [prompt.text for prompt in prompts]
+        media, notes = Media(images, len(prompts), latents), Notes()
         offer = _columns(prompts) | {
-            "prompts": texts,
             "trainer_state": None if state is None else SimpleNamespace(**state),
             "log_extra": notes.log_extra,
             "log_metric": notes.log_metric,
         }
-        calls = [(term, _keywords(term, term.keywords, offer, media)) for term in self.terms]
-        answers = ask_all(calls)
+        answers = ask_all([(term, _keywords(term, term.keywords, offer, media, groups)) for term in self.terms])
+        rows = self._rows(prompts, images, None if state is None else state.get("global_step"))
+        read = [_numbers(term, answer, rows) for term, (answer, _) in zip(self.terms, answers, strict=True)]
         return Scores(
-            values=torch.stack(
-                [numbers(answer, texts, term.name) for term, (answer, _) in zip(self.terms, answers, strict=True)]
-            ),
+            values=torch.stack([values for values, _ in read]),
+            failures={term.name: reasons for term, (_, reasons) in zip(self.terms, read, strict=True)},
             metrics=notes.metrics(),
-            extras=notes.extras(len(texts)),
+            extras=notes.extras(len(prompts)),
             seconds={term.name: seconds for term, (_, seconds) in zip(self.terms, answers, strict=True)},
         )
 
     @torch.no_grad()
-    def metrics(self, prompts: Sequence[Prompt], images: Tensor) -> dict[str, Tensor]:
+    def metrics(
+        self,
+        prompts: Sequence[Prompt],
+        images: Tensor | None,
+        *,
+        latents: Tensor | None = None,
+        groups: Sequence[int] | None = None,
+    ) -> dict[str, Tensor]:
         """What the rewards measure but must not be trained on: "reward/metric" -> (B,) float64 on the CPU.
 
         Comes from the optional method `metrics(prompts, completions, **columns) -> dict[str, list[float | None]]` of a
         reward component; None becomes NaN. Raises RewardError as `score` does.
         """
-        media, texts = Media(images, len(prompts)), [prompt.text for prompt in prompts]
-        offer = _columns(prompts) | {"prompts": texts}
+        media, offer, rows = Media(images, len(prompts), latents), _columns(prompts), self._rows(prompts, images)
         found = {}
         for term in self.terms:
             method = getattr(term.function, "metrics", None)
             if method is None:
                 continue
             name = f"{term.name}.metrics"
-            keywords = _keywords(term, Keywords.of(method, name), offer, media)
+            keywords = _keywords(term, Keywords.of(method, name), offer, media, groups)
             try:
                 measured = dict(method(**keywords))
             except Exception as error:
-                raise failed(error, name) from error
+                raise broken(error, name) from error
             for key, answer in measured.items():
-                found[f"{term.name}/{key}"] = numbers(answer, texts, f"{term.name}/{key}")
+                found[f"{term.name}/{key}"], _ = numbers(answer, rows, f"{term.name}/{key}")
         return found
 
+    def _rows(self, prompts: Sequence[Prompt], images: Tensor | None, step: int | None = None) -> Evidence:
+        return Evidence([prompt.text for prompt in prompts], images, self.failures, step)
 
-def _keywords(term: RewardTerm, takes: Keywords, offer: Mapping[str, Any], media: Media) -> dict[str, Any]:
-    completions = media.completions(term.media, term.device)
-    return takes.select({**offer, "completions": completions}, term.name)
+
+def _numbers(term: RewardTerm, answer: Any, rows: Evidence) -> tuple[Tensor, dict[int, str]]:
+    """As `answers.numbers`, but a failed row ends the run if the term says so."""
+    values, reasons = numbers(answer, rows, term.name, term.bounds)
+    if reasons and term.on_failure == "stop":
+        row, reason = min(reasons.items())
+        others = f" and {len(reasons) - 1} more" if len(reasons) > 1 else ""
+        raise RewardError(
+            f"Reward {term.name!r} has no score for {rows.of(row, term.name)}{others}: {reason}. Mend its cause, or set "
+            f"rewards.{term.name}.on_failure=drop to go on without the groups of such pictures."
+        )
+    return values, reasons
+
+
+def _keywords(
+    term: RewardTerm, takes: Keywords, offer: Mapping[str, Any], media: Media, groups: Sequence[int] | None
+) -> dict[str, Any]:
+    own: dict[str, Any] = {"completions": media.completions(term.media, term.device)}
+    if term.group_wise:
+        if groups is None:
+            raise RewardError(f"Reward {term.name!r} compares the pictures of a group; pass `groups`, one number a picture.")
+        own["groups"] = list(groups)
+    return takes.select({**offer, **own}, term.name)
 
 
 def _columns(prompts: Sequence[Prompt]) -> dict[str, list[Any]]:
-    """The columns of the prompts as lists; None where a prompt lacks one that another has."""
+    """The prompts and their columns as lists; None where a prompt lacks a column that another has."""
     names = dict.fromkeys(name for prompt in prompts for name in prompt.columns)
     clash = sorted(names.keys() & set(OFFERED))
     if clash:
         raise RewardError(f"The prompts have a column {clash[0]!r}, a name that rewards are called with; rename the column.")
-    return {name: [prompt.columns.get(name) for prompt in prompts] for name in names}
+    columns = {name: [prompt.columns.get(name) for prompt in prompts] for name in names}
+    return {"prompts": [prompt.text for prompt in prompts]} | columns

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Literal
 
 from genrl.errors import ConfigError, RewardError
 from genrl.registry import entry, suggestion
@@ -19,7 +19,13 @@ from genrl.rewards.term import RewardTerm
 from genrl.values import field_types, validated
 
 
-def resolve_reward(text: str, *, weight: float | None = None, options: Mapping[str, Any] | None = None) -> RewardTerm:
+def resolve_reward(
+    text: str,
+    *,
+    weight: float | None = None,
+    options: Mapping[str, Any] | None = None,
+    on_failure: Literal["stop", "drop"] = "stop",
+) -> RewardTerm:
     """The reward that `text` names, constructed with `options` (default: none), and its weight (default: 1).
 
     text: `name` of a registered reward, `module:function` (modules of the working directory too) or
@@ -34,13 +40,13 @@ def resolve_reward(text: str, *, weight: float | None = None, options: Mapping[s
     share = next((w for w in (weight, written) if w is not None), 1.0)
     place, colon, attribute = target.rpartition(":")
     if not colon:
-        return RewardTerm(target, _construct(entry("reward", target).target, options, target), share)
+        return RewardTerm(target, _construct(entry("reward", target).target, options, target), share, on_failure)
     module = _load_file(place) if place.endswith(".py") else _load_module(place)
     found = getattr(module, attribute, None)
     if not callable(found):
         own = {name for name, value in vars(module).items() if getattr(value, "__module__", None) == module.__name__}
         raise RewardError(f"{place} has no function {attribute!r}{suggestion(attribute, own)}")
-    return RewardTerm(attribute, _construct(found, options, target), share)
+    return RewardTerm(attribute, _construct(found, options, target), share, on_failure)
 
 
 def _split_weight(text: str) -> tuple[str, float | None]:

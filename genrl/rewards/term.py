@@ -8,13 +8,13 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 from genrl.errors import RewardError
+from genrl.rewards.media import FORMS
 
-#: Keywords that every reward is offered besides the columns of the prompts; the same as TRL's, but for the token ids.
-OFFERED = ("prompts", "completions", "trainer_state", "log_extra", "log_metric")
-MEDIA = ("pil", "tensor")
+#: Keywords that rewards are offered besides the columns of the prompts: TRL's, but for the token ids, and the groups.
+OFFERED = ("prompts", "completions", "trainer_state", "log_extra", "log_metric", "groups")
 
 
 @dataclass(frozen=True)
@@ -22,10 +22,10 @@ class RewardTerm:
     """A reward function with TRL's signature, or a registered component, and its weight.
 
     name: the reward's name in messages and metrics.
-    function: `f(prompts, completions, **columns) -> list[float | None]`, sync or async. Its attribute `media` says
-    whether it wants "pil" (default) or "tensor" completions, its attribute `device` where a tensor should be ("cpu" by
-    default).
+    function: `f(prompts, completions, **columns) -> list[float | None | Failed]`, sync or async. The properties below
+    read what it says of itself in optional attributes.
     weight: its share in the advantage; higher counts more, 0 only watches, negative pushes down.
+    on_failure: what a `Failed` in its answer does: "stop" the run, or "drop" the picture's group from the iteration.
 
     Raises RewardError if the function cannot be called that way.
     """
@@ -33,12 +33,17 @@ class RewardTerm:
     name: str
     function: Callable[..., Any]
     weight: float = 1.0
+    on_failure: Literal["stop", "drop"] = "stop"
 
     def __post_init__(self) -> None:
         if not math.isfinite(self.weight):
             raise RewardError(f"The weight of reward {self.name!r} is {self.weight}; give a finite number.")
-        if self.media not in MEDIA:
-            raise RewardError(f"Reward {self.name!r} has media = {self.media!r}; it must be one of {', '.join(MEDIA)}.")
+        if self.media not in FORMS:
+            raise RewardError(f"Reward {self.name!r} has media = {self.media!r}; it must be one of {', '.join(FORMS)}.")
+        if self.differentiable and self.media == "pil":
+            raise RewardError(
+                f'Reward {self.name!r} is differentiable, but no gradient reaches PIL images; set media = "tensor".'
+            )
         takes = self.keywords
         for name in ("prompts", "completions"):
             if not takes.accepts(name):
@@ -58,11 +63,39 @@ class RewardTerm:
 
     @property
     def media(self) -> str:
+        """The completions it wants: "pil" images, a "tensor" of pixels, or the "latent", which needs no decoding."""
         return getattr(self.function, "media", "pil")
 
     @property
     def device(self) -> Any:
+        """Where it wants tensors."""
         return getattr(self.function, "device", "cpu")
+
+    @property
+    def group_wise(self) -> bool:
+        """Whether it compares pictures of one prompt: it is offered the keyword `groups`, the group number of each row."""
+        return getattr(self.function, "group_wise", False)
+
+    @property
+    def bounds(self) -> tuple[float, float] | None:
+        """The range that its values cannot leave; a value that does is an error."""
+        return getattr(self.function, "bounds", None)
+
+    @property
+    def differentiable(self) -> bool:
+        """Whether it answers with a tensor (B,) that has a gradient in the completions, where gradients are enabled."""
+        return getattr(self.function, "differentiable", False)
+
+    @property
+    def version(self) -> str:
+        """What its numbers depend on besides its fields: a checkpoint and its revision, a package and its version."""
+        return getattr(self.function, "version", "")
+
+    def check(self) -> None:
+        """Before a run: RewardError with the cure if something that it needs is missing."""
+        check = getattr(self.function, "check", None)
+        if check is not None:
+            check()
 
     @property
     def is_async(self) -> bool:

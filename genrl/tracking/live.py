@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from types import TracebackType
 
@@ -28,11 +29,11 @@ SHOWN = (
 
 
 def sparkline(values: list[float], width: int = 60) -> str:
-    """The last `width` values as block characters, lowest to highest."""
+    """The last `width` values as block characters, lowest to highest; NaN leaves a gap."""
     values = values[-width:]
-    low, high = min(values), max(values)
-    span = (high - low) or 1.0
-    return "".join(BARS[round((value - low) / span * (len(BARS) - 1))] for value in values)
+    known = [value for value in values if not math.isnan(value)] or [0.0]
+    low, span = min(known), (max(known) - min(known)) or 1.0
+    return "".join(" " if math.isnan(value) else BARS[round((value - low) / span * (len(BARS) - 1))] for value in values)
 
 
 class LiveView:

@@ -49,12 +49,12 @@ def test_weights_are_finite(weight):
         RewardTerm("jpeg-size", JpegSize(), weight)
 
 
-def test_media_is_one_of_two():
+def test_media_is_one_of_three():
     def odd(prompts, completions):
         return []
 
     odd.media = "numpy"
-    with pytest.raises(RewardError, match=r"must be one of pil, tensor"):
+    with pytest.raises(RewardError, match=r"must be one of pil, tensor, latent"):
         RewardTerm("odd", odd)
 
 

@@ -264,6 +264,34 @@ class Counts:
         return [float(len(self.calls))] * len(prompts)
 
 
+class Glances:
+    """Compares with the brightest picture of all groups, not of the own one."""
+
+    media = "tensor"
+    group_wise = True
+
+    def __call__(self, prompts, completions, groups, **columns):
+        brightness = completions.flatten(1).mean(dim=1)
+        return brightness - brightness.max()
+
+
+class Strays:
+    bounds = (0.0, 1.0)
+
+    def __call__(self, prompts, completions, **columns):
+        return [2.0] * len(prompts)
+
+
+class Claims:
+    """Says that it has a gradient, which rounding takes away."""
+
+    media = "tensor"
+    differentiable = True
+
+    def __call__(self, prompts, completions, **columns):
+        return (completions * 255).round().flatten(1).mean(dim=1)
+
+
 class Table(Broken):
     def rows(self, split):
         return [{"prompt": text} for text in self.base[split]]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import pytest
+import torch
 
 from genrl.errors import ConfigError, PluginError
 from genrl.perturbers import Independent
@@ -71,6 +72,20 @@ def test_plain_function_is_a_reward() -> None:
     assert_conforms(results.values())
     assert results["documents-every-field"].skipped == "it is a plain function"
     assert results["does-not-depend-on-the-batch"].passed
+
+
+def test_rewards_on_latents_in_groups_and_with_a_gradient_pass() -> None:
+    class Spread:
+        media, group_wise, differentiable, bounds, example_shape = "latent", True, True, (0.0, 100.0), (16, 4, 4)
+
+        def __call__(self, prompts, completions, groups, **columns):
+            assert completions.shape[1:] == (16, 4, 4)
+            flat, group = completions.flatten(1), torch.tensor(groups)
+            return torch.stack([(flat - flat[group == g].mean(0))[b].square().mean() for b, g in enumerate(groups)])
+
+    results = check_component(Spread(), "reward", exceptions={})
+    assert_conforms(results)
+    assert {result.check for result in results if result.skipped} == {"is-its-own-configuration", "documents-every-field"}
 
 
 def test_a_package_is_checked_by_its_import_name() -> None:
