@@ -58,7 +58,9 @@ def check_batch_of_one_is_a_row_of_a_batch(model: FlowModel) -> None:
 def check_listens_to_the_prompt(model: FlowModel) -> None:
     x = _noise(model, 1).expand(2, *model.latent_shape()).contiguous()
     velocity = model.velocity(x, SIGMA, _condition(model))
-    expect(not torch.equal(velocity[0], velocity[1]), "Two prompts get the same velocity at one state.")
+    # Equal rows of a batch may differ in their last bits.
+    different = not torch.allclose(velocity[0], velocity[1], rtol=1e-5, atol=1e-6)
+    expect(different, "Two prompts get the same velocity at one state.")
 
 
 @torch.no_grad()
