@@ -93,7 +93,7 @@ def draw(rows: np.ndarray, quality: np.ndarray, rng: np.random.Generator) -> np.
     coloured specks appear, edges fray, and ever more pictures show something else than was asked.
     """
     poor = 1 - quality.astype(np.float32)
-    shown = corrupt(rows, 0.22 * poor**2, rng)
+    shown = corrupt(rows, 0.5 * poor, rng)
     picture = _paint(_ground(len(rows), rng), shown, 0.5 * poor, rng)
     fade = (0.42 * poor)[:, None, None, None]
     picture = picture + fade * (picture.mean(-1, keepdims=True) - picture)
@@ -103,5 +103,5 @@ def draw(rows: np.ndarray, quality: np.ndarray, rng: np.random.Generator) -> np.
 
 
 def broad_quality(total: int, rng: np.random.Generator) -> np.ndarray:
-    """Qualities ``(N,)`` of the broad mixture: mostly either rather good or rather poor, nothing excluded."""
-    return rng.beta(0.8, 0.7, total)
+    """Qualities ``(N,)`` of the broad mixture: mostly either rather good or rather poor, the latter more often."""
+    return rng.beta(0.7, 0.9, total)

@@ -25,7 +25,7 @@ class Settings:
     """What a run is determined by (``steps``, ``batch_size``, ``seed``, ``bf16``) and how it is carried out."""
 
     output: Path
-    steps: int = 8_000
+    steps: int = 3_000
     batch_size: int = 64
     seed: int = 0
     bf16: bool = True
