@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from genrl.errors import CheckpointError
 
 MANIFEST = "manifest.json"
 STATE = "state.json"
+MODEL = "model"
 
 
 @dataclass
@@ -33,8 +34,11 @@ class Snapshot:
     state: dict[str, Any]
 
 
-def save(root: Path, iteration: int, snapshot: Snapshot, keep: int) -> Path:
-    """Write `root/checkpoint-<iteration>` under a temporary name, rename it, then drop all but the newest `keep`."""
+def save(root: Path, iteration: int, snapshot: Snapshot, keep: int, export: Callable[[Path], None] | None = None) -> Path:
+    """Write `root/checkpoint-<iteration>` under a temporary name, rename it, then drop all but the newest `keep`.
+
+    export: writes a folder `MODEL` that other programs load into the checkpoint; it is hashed with the rest.
+    """
     root.mkdir(parents=True, exist_ok=True)
     final = root / f"checkpoint-{iteration:06d}"
     draft = root / f".draft-{iteration:06d}"
@@ -44,7 +48,9 @@ def save(root: Path, iteration: int, snapshot: Snapshot, keep: int) -> Path:
         for name, tensors in snapshot.tensors.items():
             save_file({key: value.contiguous().cpu() for key, value in tensors.items()}, draft / f"{name}.safetensors")
         (draft / STATE).write_text(json.dumps(snapshot.state))
-        hashes = {path.name: _digest(path) for path in sorted(draft.iterdir())}
+        if export:
+            export(draft / MODEL)
+        hashes = {path.relative_to(draft).as_posix(): _digest(path) for path in _files(draft)}
         (draft / MANIFEST).write_text(json.dumps(hashes, indent=1))
         _flush(draft)
         shutil.rmtree(final, ignore_errors=True)
@@ -73,7 +79,7 @@ def load(root: Path) -> Snapshot:
     for folder in reversed(candidates):
         damage = verify(folder)
         if damage is None:
-            return _read(folder)
+            return read(folder)
         warnings.warn(f"{folder.name} is damaged ({damage}); falling back to the one before.", stacklevel=2)
     raise CheckpointError(f"Every checkpoint in {root} is damaged ({damage}); start the run again without --resume.")
 
@@ -93,7 +99,8 @@ def verify(folder: Path) -> str | None:
     return None
 
 
-def _read(folder: Path) -> Snapshot:
+def read(folder: Path) -> Snapshot:
+    """The snapshot in a checkpoint folder, which is taken to be whole."""
     tensors = {path.stem: load_file(path) for path in sorted(folder.glob("*.safetensors"))}
     return Snapshot(tensors, json.loads((folder / STATE).read_text()))
 
@@ -119,6 +126,10 @@ def _digest(path: Path) -> str:
 
 def _flush(folder: Path) -> None:
     """Force the bytes to disk before the rename makes them official."""
-    for path in folder.iterdir():
+    for path in _files(folder):
         with path.open("rb") as file:
             os.fsync(file.fileno())
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())

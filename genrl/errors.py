@@ -29,5 +29,9 @@ class CheckpointError(GenrlError):
     """A checkpoint that is missing, truncated or belongs to another run."""
 
 
+class HubError(GenrlError):
+    """An upload to the hub that failed, or that cannot succeed: no token, or another owner's repository."""
+
+
 class TrainingError(GenrlError):
     """Training that cannot go on, such as several non-finite updates in a row."""

@@ -85,6 +85,9 @@ class RunReporter:
         self._say(f"Weights: {self.folder / 'model'}   pictures: {self.folder / 'grids'}   numbers: {self.log.path}")
         self._say(f"Draw with it: [bold]genrl sample {self.folder} --prompt ...[/]")
 
+    def uploaded(self, address: str) -> None:
+        self._say(f"Uploaded to {address}")
+
     def _gains(self, first: Evaluation, last: Evaluation) -> None:
         self._say(
             f"Held-out reward {first.interval()} before, [bold]{last.interval()}[/] after; paired difference "

@@ -21,10 +21,13 @@ from accelerate import Accelerator
 from accelerate.utils import set_seed
 
 import genrl
+from genrl import checkpoint
 from genrl.algorithms import Algorithm
 from genrl.config import RunConfig, model_folder, to_plain, to_yaml
 from genrl.errors import ConfigError
 from genrl.evaluation import Evaluator
+from genrl.export import Exporter
+from genrl.hub import upload
 from genrl.models import add_lora, load_model
 from genrl.policy import WeightedPolicy
 from genrl.prompts import train_and_heldout
@@ -58,9 +61,12 @@ def start(config: RunConfig, resume: bool = False) -> int:
         trainer.fit(stop)
     finished = trainer.step >= config.train.max_steps
     if finished:
-        with trainer.policy.using("ema" if config.train.ema_decay else "current"):
-            trainer.policy.model.save(folder / "model", config.model.weights)
+        exporter(config, folder, trainer.policy)(folder / checkpoint.MODEL, trainer.step)
     reporter.conclude(trainer.step, finished)
+    if finished and config.run.hub_model_id:
+        again = f"genrl export {folder} --push-to-hub {config.run.hub_model_id}"
+        repository, private = config.run.hub_model_id, config.run.hub_private_repo
+        reporter.uploaded(upload(folder / checkpoint.MODEL, repository, private, again))
     return 0
 
 
@@ -118,7 +124,13 @@ def build(config: RunConfig, folder: Path, reporter: Any) -> Trainer:
         accelerator=accelerator,
         reporter=reporter,
         identity=identity(config),
+        export=exporter(config, folder, policy) if config.model.weights == "lora" else None,
     )
+
+
+def exporter(config: RunConfig, folder: Path, policy: WeightedPolicy) -> Exporter:
+    """What writes the weights that the run is evaluated with."""
+    return Exporter(config, folder, policy, "ema" if config.train.ema_decay else "current")
 
 
 def load_policy(settings: ModelSettings, algorithm: Algorithm, ema: bool, device: torch.device) -> WeightedPolicy:

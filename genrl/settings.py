@@ -121,10 +121,14 @@ class EvaluationSettings:
 class RunSettings:
     """Where the run lives and what it uses.
 
-    save_steps: iterations between checkpoints (0: only at the end and on Ctrl-C).
+    save_steps: iterations between checkpoints (0: only at the end and on Ctrl-C). With LoRA each holds a folder `model`
+        for `load_lora_weights`; of full weights `genrl export` makes a pipeline folder on demand, because it is as big
+        as the model.
     save_total_limit: newest checkpoints kept.
     threads: CPU threads for torch; 0 keeps torch's choice.
     report_to: trackers beside the files that are always written.
+    hub_model_id: OWNER/NAME of a hub repository that the finished model is uploaded to; empty uploads nothing.
+    hub_private_repo: whether that repository is made private if it does not exist yet.
     """
 
     output: str = ""
@@ -134,3 +138,5 @@ class RunSettings:
     save_steps: Natural = 10
     save_total_limit: Count = 2
     report_to: tuple[Literal["tensorboard", "wandb", "trackio"], ...] = ()
+    hub_model_id: str = ""
+    hub_private_repo: bool = False

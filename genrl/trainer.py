@@ -53,6 +53,8 @@ class Trainer:
     accelerator: Accelerator
     reporter: Reporter
     identity: str = ""
+    #: Writes the trained weights of a step into a folder of each checkpoint, as other programs load them.
+    export: Callable[[Path, int], None] | None = None
     step: int = 0
 
     def __post_init__(self) -> None:
@@ -157,8 +159,14 @@ class Trainer:
             "updates": self.optimization.updates,
             "bad_in_a_row": self.optimization.bad_in_a_row,
         }
-        root = self.folder / "checkpoints"
-        folder = checkpoint.save(root, self.step, checkpoint.Snapshot(tensors, state), self.run.save_total_limit)
+        root, export = self.folder / "checkpoints", self.export
+        folder = checkpoint.save(
+            root,
+            self.step,
+            checkpoint.Snapshot(tensors, state),
+            self.run.save_total_limit,
+            export and (lambda model: export(model, self.step)),
+        )
         self.reporter.saved(self.step, folder)
 
     def restore(self) -> None:

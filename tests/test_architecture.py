@@ -20,8 +20,8 @@ FLOORS = {
     1: "solvers perturbers selection surrogates advantages losses",
     2: "policy rollout models rewards prompts scenes",
     3: "algorithms testing",
-    4: "trainer checkpoint optimization evaluation metering reporting tracking snr",
-    5: "config run",
+    4: "trainer checkpoint optimization evaluation metering reporting tracking snr hub",
+    5: "config export run",
     6: "cli __main__ __init__",
 }
 FLOOR = {room: floor for floor, rooms in FLOORS.items() for room in rooms.split()}

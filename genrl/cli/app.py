@@ -9,6 +9,7 @@ import typer
 from genrl import __version__
 from genrl.cli.check import check
 from genrl.cli.cite import cite
+from genrl.cli.export import export
 from genrl.cli.group import SentenceGroup
 from genrl.cli.listing import list_components
 from genrl.cli.sample import sample
@@ -26,6 +27,7 @@ app = typer.Typer(
 )
 app.command()(train)
 app.command()(sample)
+app.command()(export)
 app.command("list")(list_components)
 app.command()(show)
 app.command()(cite)

@@ -10,7 +10,7 @@ import typer
 
 def sample(
     source: Annotated[
-        str, typer.Argument(metavar="RUN_OR_MODEL", help="A run's folder, a diffusers folder, a hub id or scenes.")
+        str, typer.Argument(metavar="RUN_OR_MODEL", help="A run, an exported or diffusers folder, a hub id or scenes.")
     ],
     prompt: Annotated[list[str], typer.Option(help="What to draw. Repeatable.")],
     output: Annotated[Path, typer.Option(help="Where the pictures go.")] = Path("samples"),
@@ -30,21 +30,29 @@ def sample(
 ) -> None:
     """Draw pictures with a finished run or any flow model, and a contact sheet of them.
 
-    [dim]Example:[/] genrl sample runs/neighbor-grpo-scenes-1 --prompt "a red circle" --compare-base
+    A run, and a folder with a genrl.json, is drawn from as the run was evaluated: same call, steps, grid and precision.
+
+    [dim]Examples:[/]
+
+      genrl sample runs/neighbor-grpo-scenes-1 --prompt "a red circle" --compare-base
+
+      genrl sample runs/flux-dev/checkpoints/checkpoint-000100/model --prompt "a red circle"
     """
+    from dataclasses import replace
+
     from genrl.cli.drawing import draw, find, load
     from genrl.cli.pictures import write_pictures, write_sheet
     from genrl.errors import ConfigError
-    from genrl.rollout import sigma_grid
 
     found = find(source, set_ or [], device)
     if compare_base and found.tuned is None:
         raise ConfigError(f"{source!r} is no run, so there is nothing to compare its pictures with; leave --compare-base out.")
+    sampling = replace(found.sampling, steps=steps) if steps else found.sampling
     texts = [text for text in prompt for _ in range(count)]
     columns = {}
     for name in ("base", "tuned") if compare_base else ("tuned" if found.tuned else "model",):
         model = load(found, tuned=name == "tuned")
-        columns[name] = draw(model, texts, sigma_grid(model, steps or found.steps, found.shift), seed)
+        columns[name] = draw(model, texts, seed, sampling, found.mixed_precision)
     for name, pictures in columns.items():
         write_pictures(output, pictures, texts, prefix=f"{name}-" if compare_base else "")
     write_sheet(output / "sheet.png", columns, texts, count)

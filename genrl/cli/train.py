@@ -37,6 +37,9 @@ def train(
     seed: Annotated[int | None, typer.Option(help="Seed of everything random.", show_default="0")] = None,
     max_steps: Annotated[int | None, typer.Option(help="Iterations.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or mps.", show_default="auto")] = None,
+    push_to_hub: Annotated[
+        str | None, typer.Option(metavar="OWNER/NAME", help="Upload the finished model, with its card, to this repository.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, print the plan and exit.")] = False,
 ) -> None:
     """Train a flow model on a reward.
@@ -54,6 +57,8 @@ def train(
       genrl train --config run.yaml --set train.learning_rate=2e-5 --dry-run
 
       genrl train --resume runs/neighbor-grpo-scenes-1
+
+      genrl train --config examples/configs/flux-dev-neighbor-grpo.yaml --prompts prompts.txt --push-to-hub me/flux-sharper
     """
     from genrl.cli.plan import print_plan, with_output
     from genrl.config import check, resolve, resumed
@@ -66,6 +71,7 @@ def train(
         "run.seed": seed,
         "train.max_steps": max_steps,
         "run.device": device,
+        "run.hub_model_id": push_to_hub,
     }
     flags = {key: value for key, value in flags.items() if value is not None}
     if resume is not None:

@@ -11,6 +11,7 @@ from genrl.config.resume import FILE
 from genrl.config.run_config import RunConfig
 from genrl.config.world import SCENES, model_folder
 from genrl.errors import ConfigError, ModelError, PromptError, RewardError
+from genrl.hub import check_repository
 from genrl.registry import entries, suggestion
 from genrl.settings import ModelSettings, PromptSettings, RewardSettings, RunSettings, TrainSettings
 
@@ -23,6 +24,8 @@ def check(config: RunConfig, resuming: bool = False) -> None:
     check_prompts(config.prompts)
     check_device(config.run, config.train)
     check_trackers(config.run)
+    if config.run.hub_model_id:
+        check_repository(config.run.hub_model_id)
     if config.run.output:
         check_output(Path(config.run.output), resuming)
 

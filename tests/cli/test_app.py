@@ -65,8 +65,9 @@ def test_import_is_lazy_and_complete() -> None:
 
 
 FLAGS = {
-    "train": "--algo --config --device --dry-run --max-steps --model --output --preset --prompts --resume --reward --seed"
-    " --set",
+    "train": "--algo --config --device --dry-run --max-steps --model --output --preset --prompts --push-to-hub --resume"
+    " --reward --seed --set",
+    "export": "--checkpoint --output --push-to-hub --set",
     "sample": "--compare-base --count --device --output --prompt --seed --set --steps",
     "snr": "--batches --config --device --model --preset --prompts --reward --seed --set",
     "list": "",

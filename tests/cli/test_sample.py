@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,6 @@ from genrl.cli.drawing import draw, find, load
 from genrl.cli.pictures import write_pictures, write_sheet
 from genrl.config import resolve, to_yaml
 from genrl.models import add_lora
-from genrl.rollout import sigma_grid
 from genrl.scenes.folder import build_pipeline
 
 CALL = ["model.call.guidance_scale=1.0", "model.call.use_resolution_binning=false"]
@@ -54,8 +54,7 @@ def finished(folder: Path, tiny: Path, weights: str) -> Path:
 
 def pictures(source: Path, tuned: bool = True, seed: int = 0, steps: int = 2) -> Tensor:
     found = find(str(source), CALL, "cpu")
-    model = load(found, tuned)
-    return draw(model, PROMPTS, sigma_grid(model, steps, found.shift), seed)
+    return draw(load(found, tuned), PROMPTS, seed, replace(found.sampling, steps=steps))
 
 
 def test_the_same_seed_draws_the_same_and_places_differ(tiny: Path) -> None:
@@ -70,7 +69,7 @@ def test_the_same_seed_draws_the_same_and_places_differ(tiny: Path) -> None:
 @pytest.mark.parametrize("weights", ["full", "lora"])
 def test_a_run_draws_with_its_own_weights_and_its_base(weights: str, tiny: Path, tmp_path: Path) -> None:
     run = finished(tmp_path / "run", tiny, weights)
-    assert (find(str(run), [], None).steps, find(str(tiny), [], None).steps) == (2, 28)
+    assert (find(str(run), [], None).sampling.steps, find(str(tiny), [], None).sampling.steps) == (2, 28)
     assert torch.equal(pictures(run, tuned=False), pictures(tiny))
     assert (pictures(run) - pictures(tiny)).abs().max() > 1e-3
 

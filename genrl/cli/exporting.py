@@ -1,0 +1,70 @@
+"""Where the weights of an export come from: the finished model, a checkpoint's LoRA, or a checkpoint's tensors."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from genrl import checkpoint
+from genrl.config import RunConfig
+from genrl.errors import CheckpointError, ConfigError
+from genrl.export import read_record, write_card
+
+
+def exported(run: Path, config: RunConfig, step: int | None, output: Path | None) -> Path:
+    """The folder with the weights of a run at a checkpoint; without `step` of the finished model, else the newest checkpoint.
+
+    What a checkpoint or the run holds ready is copied; a pipeline folder of full weights is made from the base model.
+    """
+    finished = run / checkpoint.MODEL
+    if step is None and finished.is_dir():
+        folder = finished if output is None else _copied(finished, _new(output))
+    else:
+        source = _checkpoint(run, step)
+        folder = _new(output or run / "exports" / source.name.replace("checkpoint", "step"))
+        ready = source / checkpoint.MODEL
+        folder = _copied(ready, folder) if ready.is_dir() else _rebuilt(source, folder, run, config)
+    write_card(folder, run, config, read_record(folder), config.run.hub_model_id)
+    return folder
+
+
+def _checkpoint(run: Path, step: int | None) -> Path:
+    """The checkpoint of a step, or the newest; CheckpointError if it is not there or damaged."""
+    root = run / "checkpoints"
+    there = checkpoint.found(root)
+    wanted = [folder for folder in there if step is None or folder.name == f"checkpoint-{step:06d}"]
+    if not wanted:
+        steps = ", ".join(str(int(folder.name.rpartition("-")[2])) for folder in there) or "none"
+        asked = "no checkpoint" if step is None else f"no checkpoint of iteration {step}"
+        raise CheckpointError(f"There is {asked} in {root}; there are: {steps}.")
+    damage = checkpoint.verify(wanted[-1])
+    if damage:
+        raise CheckpointError(f"{wanted[-1]} is damaged ({damage}); export another one with --checkpoint.")
+    return wanted[-1]
+
+
+def _new(folder: Path) -> Path:
+    if folder.exists():
+        raise ConfigError(f"{str(folder)!r} is there already; choose another --output, or remove it.")
+    return folder
+
+
+def _copied(source: Path, folder: Path) -> Path:
+    try:
+        return Path(shutil.copytree(source, folder))
+    except OSError as error:
+        raise ConfigError(f"{str(folder)!r} cannot be written ({error.strerror}); choose another --output.") from None
+
+
+def _rebuilt(source: Path, folder: Path, run: Path, config: RunConfig) -> Path:
+    """The pipeline folder of full weights: the base model with a checkpoint's tensors in it."""
+    import torch
+
+    from genrl.export import Exporter
+    from genrl.run import load_policy
+
+    snapshot = checkpoint.read(source)
+    policy = load_policy(config.model, config.algorithm, False, torch.device("cpu"))
+    policy.load_weight_set("current", snapshot.tensors["ema" if config.train.ema_decay else "current"])
+    Exporter(config, run, policy, "current")(folder, snapshot.state["step"])
+    return folder
