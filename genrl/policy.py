@@ -60,8 +60,8 @@ class WeightedPolicy:
         self.counts["encodes"] += encoded
         return condition
 
-    def velocity(self, x: Tensor, sigma: float, condition: Condition) -> Tensor:
-        """Velocity eps - x0 (B, *L) at `x` (B, *L), float32, under the active weight set."""
+    def velocity(self, x: Tensor, sigma: float | Tensor, condition: Condition) -> Tensor:
+        """Velocity eps - x0 (B, *L) at `x` (B, *L), under the active weight set. sigma: a number, or (B,) on the CPU."""
         self._count(len(x))
         return self.model.velocity(x, sigma, condition)
 

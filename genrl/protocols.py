@@ -131,8 +131,8 @@ class Regularizer(Protocol):
 class Policy(Protocol):
     """One network with several weight sets, and the count of every call. The class is `genrl.policy.WeightedPolicy`."""
 
-    def velocity(self, x: Tensor, sigma: float, condition: Condition) -> Tensor:
-        """(B, *L) in, (B, *L) out, float32; differentiable when gradients are enabled."""
+    def velocity(self, x: Tensor, sigma: float | Tensor, condition: Condition) -> Tensor:
+        """(B, *L) in, (B, *L) out, float32; differentiable when gradients are enabled. sigma: a number or (B,) on the CPU."""
         ...
 
     def solve(self, condition: Condition, sigmas: tuple[float, ...]) -> AbstractContextManager[Velocity]:
@@ -205,8 +205,11 @@ class FlowModel(Protocol):
         """T+1 points from about 1 down to 0, the model's own shift applied."""
         ...
 
-    def velocity(self, x: Tensor, sigma: float, condition: Condition) -> Tensor:
-        """Guided, sign-corrected velocity eps - x0: (B, *L) float32 -> (B, *L) float32, differentiable."""
+    def velocity(self, x: Tensor, sigma: float | Tensor, condition: Condition) -> Tensor:
+        """Guided, sign-corrected velocity eps - x0: (B, *L) float32 -> (B, *L) float32, differentiable.
+
+        sigma is one number for the batch, which is the fast way, or a tensor (B,) on the CPU with one for each row.
+        """
         ...
 
     def solve(self, condition: Condition, sigmas: tuple[float, ...]) -> AbstractContextManager[Velocity]:

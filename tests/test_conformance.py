@@ -10,7 +10,8 @@ from genrl.registry import Entry, entries, kinds
 from genrl.scenes.folder import MODEL_FOLDER
 from genrl.testing import Check, ToyModel, assert_conforms, check_model, checks_for
 from genrl.testing.suite import built, exceptions_of
-from tests.tiny_pipelines import FAMILIES, build
+from tests.models.recording import families
+from tests.tiny_pipelines import build
 
 ENTRIES = [entry for kind in kinds() for entry in entries(kind).values()]
 CASES = [
@@ -48,7 +49,7 @@ def test_toy_model_is_a_flow_model() -> None:
     assert_conforms(check_model(ToyModel()))
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", families())
 def test_tiny_pipeline_is_a_flow_model(family: str) -> None:
     tiny = build(family)
     assert_conforms(check_model(trainable(DiffusersModel(tiny.pipe, tiny.call))))

@@ -11,8 +11,9 @@ from collections.abc import Callable
 import torch
 
 from tests.models.tiny_images import flux, flux2, flux_true_cfg, prx, qwen, sana, sd3, z_image
+from tests.models.tiny_other_images import aura_flow, chroma, cogview4, hidream, lumina2
 from tests.models.tiny_parts import Tiny
-from tests.models.tiny_videos import hunyuan, ltx, wan, wan_two_stage
+from tests.models.tiny_videos import hunyuan, hunyuan15, kandinsky5, ltx, wan, wan_two_stage
 
 PROMPTS = ["a red cat", "the blue dog beside a green star and a circle"]
 
@@ -52,4 +53,11 @@ FAMILIES: dict[str, Callable[[], Tiny]] = {
     "wan-two-stage": wan_two_stage,
     "hunyuan": hunyuan,
     "ltx": ltx,
+    "aura-flow": aura_flow,
+    "cogview4": cogview4,
+    "lumina2": lumina2,
+    "chroma": chroma,
+    "hidream": hidream,
+    "hunyuan15": hunyuan15,
+    "kandinsky5": kandinsky5,
 }

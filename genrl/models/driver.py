@@ -8,7 +8,7 @@ sign-corrected and packed already. So nothing here knows any model: it lets the 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -28,9 +28,15 @@ GUIDED = "do_classifier_free_guidance"
 
 @dataclass(frozen=True)
 class Prepared:
-    """What `prepare_latents` answers for a batch size: a stand-in for the latents, and what comes with them (ids)."""
+    """What `prepare_latents` answers for a batch size.
+
+    latents: a stand-in for the noise (B, *L). empty: the channels behind it, along `axis`, where a pipeline that can also
+    continue a picture has none to put. rest: what comes with the latents (position ids).
+    """
 
     latents: Tensor
+    empty: Tensor | None
+    axis: int
     rest: tuple[Any, ...] | None
 
 
@@ -83,6 +89,10 @@ class Driver:
         """Have the pipeline encode a text and whatever negative prompt it sets beside it."""
         self.run((text,))
 
+    def together(self, text: str) -> Hashable:
+        """Texts for which this is equal may stand in one batch."""
+        return tuple(kept.together(text) for kept in self._encodings.values() if text in kept)
+
     def start(self, steps: int | None = None) -> Prepared:
         """Everything before the first step, for one row; with `steps`, leaves the pipeline's scheduler with that grid."""
         size = (1, self.device)
@@ -124,10 +134,11 @@ class Driver:
         """In place of the pipeline's: the kept encodings. One store for each set of the other arguments."""
         arguments = self._encode_signature.bind(*args, **kwargs).arguments
         prompt = arguments.pop("prompt")
-        # Pipelines that encode the negative prompt in a call of its own want one for each row.
-        texts = (prompt,) * len(self._texts) if isinstance(prompt, str) else tuple(prompt)
-        # Not part of the key: a model that moves to another device keeps its encodings.
-        arguments.pop("device", None)
+        # Pipelines that encode the negative prompt in a call of its own want one for each row, and take None for no text.
+        texts = (prompt or "",) * len(self._texts) if isinstance(prompt, str | None) else tuple(prompt)
+        # Not part of the key: a model that moves to another device, or is asked for other rows, keeps its encodings.
+        for name in ("device", "batch_size"):
+            arguments.pop(name, None)
         key = repr(arguments)
         if key not in self._encodings:
             encode = partial(self._encode, own, arguments)
@@ -138,9 +149,10 @@ class Driver:
         return self._encodings[key].batch(texts, self.device)
 
     def _encode(self, own: Any, arguments: Mapping[str, Any], texts: list[str]) -> Any:
-        device = {"device": self.device} if "device" in self._encode_signature.parameters else {}
+        here = {"device": self.device, "batch_size": len(texts)}
+        known = {name: value for name, value in here.items() if name in self._encode_signature.parameters}
         with torch.no_grad():
-            return own(prompt=list(texts), **device, **arguments)
+            return own(prompt=list(texts), **known, **arguments)
 
     def prepare_latents(self, own: Any, *args: Any, **kwargs: Any) -> Any:
         """In place of the pipeline's: our latents, in the dtype and with the companions of its own."""
@@ -148,9 +160,10 @@ class Driver:
         if size not in self._prepared:
             answer = own(*args, **kwargs)
             first, rest = (answer[0], tuple(answer[1:])) if isinstance(answer, tuple) else (answer, None)
-            _check_noise(first)
+            noise, empty, axis = _noise_and_empty(first)
+            _check_noise(noise)
             # Only shape, dtype and device are ever read of the latents: a view of one zero stands for them.
-            self._prepared[size] = Prepared(first.new_zeros(()).expand(first.shape), rest)
+            self._prepared[size] = Prepared(noise.new_zeros(()).expand(noise.shape), empty, axis, rest)
         prepared = self._prepared[size]
         latents = prepared.latents if self._latents is None else self._latents.to(prepared.latents.dtype)
         if latents.shape != prepared.latents.shape:
@@ -158,6 +171,8 @@ class Driver:
                 f"Latents of shape {tuple(latents.shape)} do not fit this pipeline, which prepares "
                 f"{tuple(prepared.latents.shape)}; draw noise of shape model.latent_shape()."
             )
+        if prepared.empty is not None:
+            latents = torch.cat([latents, prepared.empty], prepared.axis)
         return latents if prepared.rest is None else (latents, *prepared.rest)
 
 
@@ -208,6 +223,17 @@ class _NoBar(nullcontext):
 
     def update(self, count: int = 1) -> None:
         pass
+
+
+def _noise_and_empty(latents: Tensor) -> tuple[Tensor, Tensor | None, int]:
+    """The noise in prepared latents, and the zeros behind it with their axis."""
+    for axis in range(1, latents.ndim):
+        filled = latents.movedim(axis, 0).flatten(1).any(dim=1).tolist()
+        count = sum(filled)
+        if count < len(filled) and all(filled[:count]):
+            noise, empty = latents.split([count, len(filled) - count], axis)
+            return noise, empty, axis
+    return latents, None, 0
 
 
 def _check_noise(latents: Tensor) -> None:

@@ -27,7 +27,7 @@ def load_model(
     revision: str | None = None,
     trust_remote_code: bool = False,
     max_rows: int | None = None,
-    decode_rows: int = 16,
+    decode_rows: int | None = None,
 ) -> DiffusersModel:
     """Load a diffusers flow pipeline from a local folder or from the hub, safetensors only.
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
+
+
+def makes_video(pipe: Any) -> bool:
+    return "num_frames" in inspect.signature(type(pipe).__call__).parameters
 
 
 def output_type_of(pipe: Any) -> str:

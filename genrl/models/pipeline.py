@@ -13,8 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from genrl.errors import ConfigError, ModelError
+from genrl.models.batches import Batches
 from genrl.models.driver import Driver
-from genrl.models.media import output_type_of, to_tensor
+from genrl.models.gradients import let_gradients_through
+from genrl.models.media import makes_video, output_type_of, to_tensor
 from genrl.models.proof import Trial
 from genrl.models.requirements import check_call, check_pipeline
 from genrl.models.saving import save_lora, save_pipeline
@@ -34,7 +36,7 @@ class DiffusersModel:
         that learns another one than the policy that sampled); its other modules are frozen.
     call: constant arguments of its `__call__`: height, width, guidance_scale, negative_prompt, num_frames, ...
     max_rows: larger batches are split; fewer rows at a time need less memory, more rows use the device better.
-    decode_rows: the same for decoding.
+    decode_rows: the same for decoding; None decodes 16 pictures, or one video, at a time.
     """
 
     def __init__(
@@ -42,17 +44,20 @@ class DiffusersModel:
         pipe: Any,
         call: Mapping[str, Any] = MappingProxyType({}),
         max_rows: int | None = None,
-        decode_rows: int = 16,
+        decode_rows: int | None = None,
     ) -> None:
         check_pipeline(pipe)
         check_call(pipe, call)
-        self.pipe, self.call, self.max_rows, self.decode_rows = pipe, dict(call), max_rows, decode_rows
+        self.pipe, self.call, self.max_rows = pipe, dict(call), max_rows
+        self.decode_rows = decode_rows or (1 if makes_video(pipe) else 16)
         self._driver = Driver(pipe, self.call)
         for name, module in pipe.components.items():
             if isinstance(module, nn.Module):
                 module.eval()
                 if name not in self.networks:
                     module.requires_grad_(False)
+        for network in self.networks.values():
+            let_gradients_through(network)
         self._encoded: set[str] = set()
         self._grids: dict[int, tuple[float, ...]] = {}
         #: The scheduler's own timestep (1,) for each sigma of a grid that was asked for.
@@ -98,18 +103,26 @@ class DiffusersModel:
             self._moments.clear()
         return self._grids[steps]
 
-    def velocity(self, x: Tensor, sigma: float, condition: Condition) -> Tensor:
+    def velocity(self, x: Tensor, sigma: float | Tensor, condition: Condition) -> Tensor:
         """Guided velocity eps - x0, (B, *L) float32, differentiable; one run of the network (two with two-call guidance).
 
         The network is conditioned on the scheduler's own timestep where sigma lies on a grid that `sigmas` returned (some
         schedulers round it), elsewhere on sigma times the number of training timesteps. Autocast is the caller's.
+
+        Rows that cannot stand in one batch are asked one batch after the other: those of another sigma, and those whose
+        text has another length where the pipeline pads without a mask.
         """
         if len(x) != len(condition):
             raise ModelError(f"{len(x)} latents but {len(condition)} prompts; give one prompt for each row.")
-        moment = self._moment(sigma, x.device)
-        rows = self.max_rows or len(x)
-        parts = [self._driver.velocity(x[k : k + rows], moment, condition.texts[k : k + rows]) for k in range(0, len(x), rows)]
-        return (parts[0] if len(parts) == 1 else torch.cat(parts)).float()
+        if isinstance(sigma, Tensor) and sigma.shape != x.shape[:1]:
+            raise ModelError(f"sigma has shape {tuple(sigma.shape)}; give a number, or one for each of the {len(x)} rows.")
+        sigmas = sigma.tolist() if isinstance(sigma, Tensor) else [sigma] * len(x)
+        batches = self._batches(condition.texts, sigmas)
+        answers = [
+            self._driver.velocity(part, self._moment(sigmas[rows[0]], x.device), _take(condition.texts, rows))
+            for part, rows in zip(batches.split(x), batches.rows, strict=True)
+        ]
+        return batches.join(answers).float()
 
     @contextmanager
     def solve(self, condition: Condition, sigmas: tuple[float, ...]) -> Iterator[Velocity]:
@@ -119,10 +132,10 @@ class DiffusersModel:
         if not uniform or self._steady.get(len(moments)) is False:
             yield alone
             return
-        rows = self.max_rows or len(condition)
         open_run = OpenRun if len(moments) in self._steady else partial(Trial, verdicts=self._steady)
-        texts = [condition.texts[k : k + rows] for k in range(0, len(condition), rows)]
-        session = Session([open_run(self._driver, part, moments) for part in texts], rows, sigmas[:-1], alone)
+        batches = self._batches(condition.texts)
+        runs = [open_run(self._driver, _take(condition.texts, rows), moments) for rows in batches.rows]
+        session = Session(runs, batches, sigmas[:-1], alone)
         try:
             yield session
         finally:
@@ -143,6 +156,11 @@ class DiffusersModel:
         else:
             raise ConfigError(f'weights must be "full" or "lora", not {weights!r}.')
 
+    def _batches(self, texts: tuple[str, ...], sigmas: Sequence[float] | None = None) -> Batches:
+        kinds = {text: self._driver.together(text) for text in set(texts)}
+        keys = zip([kinds[text] for text in texts], sigmas or [None] * len(texts), strict=True)
+        return Batches(list(keys), self.max_rows, self.device)
+
     def _moment(self, sigma: float, device: torch.device) -> Moment:
         key = (sigma, device)
         if key not in self._moments:
@@ -152,3 +170,7 @@ class DiffusersModel:
             timesteps = self._timesteps.get(sigma, torch.tensor([sigma * scale], dtype=torch.float32))
             self._moments[key] = Moment(timesteps.to(device), torch.tensor([sigma, 0.0]))
         return self._moments[key]
+
+
+def _take(texts: tuple[str, ...], rows: Sequence[int]) -> tuple[str, ...]:
+    return tuple(texts[row] for row in rows)

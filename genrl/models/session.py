@@ -10,6 +10,7 @@ from greenlet import greenlet
 from torch import Tensor
 
 from genrl.errors import ModelError
+from genrl.models.batches import Batches
 from genrl.models.driver import UNASKED, Driver, check_velocity
 from genrl.models.scheduler_proxy import Moment
 from genrl.protocols import Velocity
@@ -63,19 +64,19 @@ class Session:
     split the batch further.
     """
 
-    def __init__(self, runs: Sequence[OpenRun], rows: int, sigmas: Sequence[float], alone: Velocity) -> None:
-        self._runs, self._rows, self._left, self._alone = runs, rows, list(sigmas), alone
+    def __init__(self, runs: Sequence[OpenRun], batches: Batches, sigmas: Sequence[float], alone: Velocity) -> None:
+        self._runs, self._batches, self._left, self._alone = runs, batches, list(sigmas), alone
 
     def __call__(self, x: Tensor, sigma: float) -> Tensor:
         if torch.is_grad_enabled() or self._left[:1] != [sigma]:
             return self._alone(x, sigma)
         self._left.pop(0)
         try:
-            parts = [run.velocity(part) for run, part in zip(self._runs, x.split(self._rows), strict=True)]
+            answers = [run.velocity(part) for run, part in zip(self._runs, self._batches.split(x), strict=True)]
         except (torch.OutOfMemoryError, Unsteady):
             self.close()
             return self._alone(x, sigma)
-        return (parts[0] if len(parts) == 1 else torch.cat(parts)).float()
+        return self._batches.join(answers).float()
 
     def close(self) -> None:
         self._left.clear()

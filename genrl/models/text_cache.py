@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -14,8 +14,8 @@ from genrl.errors import ModelError
 #: Texts to what `encode_prompt` answers for them.
 Encode = Callable[[list[str]], Any]
 #: How one of its outputs follows the batch: a row for each text, a list with one entry for each text, the padding mask
-#: that exists only where lengths differ, or the same for any batch (position ids, None).
-Kind = Literal["rows", "list", "mask", "shared"]
+#: that exists only where lengths differ, the texts' lengths summed up from 0, or the same for any batch (position ids, None).
+Kind = Literal["rows", "list", "mask", "lengths", "shared"]
 
 #: Two texts of different length, encoded alone and together to learn how outputs follow the batch.
 SHORT, LONG = "a", "a photo of a red cat beside a blue dog"
@@ -33,23 +33,36 @@ class Encodings:
         one, two = _leaves(encode([SHORT])), _leaves(encode([SHORT, LONG]))
         self._constants = one if encode_unguided else (None,) * len(one)
         self._kinds = tuple(_kind(a, b) for a, b in zip(one, two, strict=True))
+        self._axes = tuple(_row_axis(a, b) for a, b in zip(one, two, strict=True))
         self._pair = two
         self._rows: dict[str, tuple[Any, ...]] = {}
         # A rollout asks for the same batch at every step; no more entries, as each is large with a large encoder.
         self._assembled = lru_cache(maxsize=2)(self._assemble)
         self.add((SHORT, LONG))
-        if not all(map(_close, self._assemble((SHORT, LONG), torch.device("cpu")), two)):
+        uneven, same = self._shape(SHORT) != self._shape(LONG), self._gives((SHORT, LONG), two)
+        #: Whether texts of different length may stand in one batch: padding them was seen to give what the pipeline gives.
+        self.mixes = uneven and same
+        alone = ((SHORT, SHORT), (LONG,)) if uneven and not same else ()
+        if not (uneven or same) or not all(self._gives(texts, _leaves(encode(list(texts)))) for texts in alone):
             raise ModelError(
                 "This pipeline encodes a text differently when other texts stand beside it, so encodings cannot be kept "
                 "for each text; choose a pipeline whose encode_prompt treats the rows of a batch independently."
             )
+
+    def __contains__(self, text: str) -> bool:
+        return text in self._rows
+
+    def together(self, text: str) -> Hashable:
+        """Texts for which this is equal may stand in one batch."""
+        return None if self.mixes else self._shape(text)
 
     def add(self, texts: Sequence[str]) -> None:
         """Encode those of `texts` that are not kept yet."""
         for text in texts:
             if text not in self._rows:
                 leaves = _leaves(self._encode([text]))
-                self._rows[text] = tuple(c if _empty(x) else x for x, c in zip(leaves, self._constants, strict=True))
+                leaves = tuple(c if _empty(x) else x for x, c in zip(leaves, self._constants, strict=True))
+                self._rows[text] = tuple(_rows_first(x, axis) for x, axis in zip(leaves, self._axes, strict=True))
 
     def batch(self, texts: tuple[str, ...], device: torch.device) -> Any:
         """The outputs for a batch, equal to what the pipeline would have encoded for it."""
@@ -74,10 +87,23 @@ class Encodings:
             return [entries[i] for i in index]
         if kind == "shared":
             return parts[0].to(device) if isinstance(parts[0], Tensor) else parts[0]
+        if kind == "lengths":
+            lengths = torch.cat([part[1:] for part in parts])[index]
+            return torch.cat([lengths.new_zeros(1), lengths.cumsum(0).to(lengths.dtype)]).to(device)
         joined = _stack(parts) if kind == "rows" else self._mask(rows, self._pair[j].dtype)
-        if joined is None or index == list(range(len(rows))):
-            return None if joined is None else joined.to(device)
-        return joined.to(device)[torch.tensor(index, device=device)]
+        if joined is None:
+            return None
+        joined = joined.to(device)
+        if index != list(range(len(rows))):
+            joined = joined[torch.tensor(index, device=device)]
+        return joined.movedim(0, self._axes[j])
+
+    def _shape(self, text: str) -> tuple[Any, ...]:
+        return tuple(leaf.shape if kind == "rows" else None for leaf, kind in zip(self._rows[text], self._kinds, strict=True))
+
+    def _gives(self, texts: tuple[str, ...], theirs: tuple[Any, ...]) -> bool:
+        """Whether the kept rows, put together, are what the pipeline answers for these texts."""
+        return all(map(_close, self._assemble(texts, torch.device("cpu")), theirs))
 
     def _mask(self, rows: list[tuple[Any, ...]], dtype: torch.dtype) -> Tensor | None:
         """(B, longest) ones where a row has tokens; None if all rows are equally long."""
@@ -121,17 +147,30 @@ def _kind(one: Any, two: Any) -> Kind:
         return "shared"
     if one is None:
         return "mask"
-    return "rows" if two.ndim > 0 and (one.shape[0], two.shape[0]) == (1, 2) else "shared"
+    if one.ndim == 1 and not one.is_floating_point() and (len(one), len(two)) == (2, 3) and int(one[0]) == 0:
+        return "lengths"
+    return "rows" if (1, 2) in zip(one.shape, two.shape, strict=True) else "shared"
+
+
+def _row_axis(one: Any, two: Any) -> int:
+    """The axis of an output that counts the texts; 0 where there is none."""
+    if not isinstance(one, Tensor) or (1, 2) not in zip(one.shape, two.shape, strict=True):
+        return 0
+    return list(zip(one.shape, two.shape, strict=True)).index((1, 2))
+
+
+def _rows_first(leaf: Any, axis: int) -> Any:
+    return leaf.movedim(axis, 0) if axis else leaf
 
 
 def _stack(parts: list[Tensor]) -> Tensor:
-    """Rows (1, ...) to (B, ...); shorter rows are padded with zeros at the end of axis 1."""
+    """Rows (1, ...) to (B, ...); shorter rows are padded with zeros at their end."""
     if all(part.shape == parts[0].shape for part in parts):
         return torch.cat(parts)
-    longest = max(part.shape[1] for part in parts)
-    stacked = parts[0].new_zeros(len(parts), longest, *parts[0].shape[2:])
+    longest = [max(sizes) for sizes in zip(*(part.shape[1:] for part in parts), strict=True)]
+    stacked = parts[0].new_zeros(len(parts), *longest)
     for row, part in zip(stacked, parts, strict=True):
-        row[: part.shape[1]] = part[0]
+        row[tuple(slice(size) for size in part.shape[1:])] = part[0]
     return stacked
 
 

@@ -55,6 +55,17 @@ def check_batch_of_one_is_a_row_of_a_batch(model: FlowModel) -> None:
 
 
 @torch.no_grad()
+def check_each_row_may_have_its_own_sigma(model: FlowModel) -> None:
+    x, condition, sigmas = _noise(model, 3), model.encode([*TEXTS, TEXTS[0]])[0], torch.tensor([0.9, SIGMA, 0.3])
+    together = model.velocity(x, sigmas, condition)
+    for b, sigma in enumerate(sigmas.tolist()):
+        alone = model.velocity(x[b : b + 1], sigma, condition.rows([b]))
+        scale = together.abs().max().item()
+        sentence = f"Row {b} must get the velocity at its own sigma"
+        expect_close(together[b], alone[0], sentence, rtol=1e-3, atol=1e-4 * scale)
+
+
+@torch.no_grad()
 def check_listens_to_the_prompt(model: FlowModel) -> None:
     x = _noise(model, 1).expand(2, *model.latent_shape()).contiguous()
     velocity = model.velocity(x, SIGMA, _condition(model))
@@ -109,6 +120,7 @@ CHECKS = (
     check_encodes_each_text_once,
     check_velocity_is_float32_and_finite,
     check_batch_of_one_is_a_row_of_a_batch,
+    check_each_row_may_have_its_own_sigma,
     check_listens_to_the_prompt,
     check_velocity_is_pure,
     check_gradient_reaches_the_weights,

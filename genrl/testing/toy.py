@@ -103,8 +103,11 @@ class ToyModel:
     def sigmas(self, steps: int) -> tuple[float, ...]:
         return shift_grid(steps, 1.0)
 
-    def velocity(self, x: Tensor, sigma: float, condition: Condition) -> Tensor:
+    def velocity(self, x: Tensor, sigma: float | Tensor, condition: Condition) -> Tensor:
         means = torch.tensor([self._means[text] for text in condition.texts], dtype=x.dtype)
+        if isinstance(sigma, Tensor):
+            rows = [self.network(x[b : b + 1], s, means[b : b + 1]) for b, s in enumerate(sigma.tolist())]
+            return torch.cat(rows)
         return self.network(x, sigma, means)
 
     def solve(self, condition: Condition, sigmas: tuple[float, ...]) -> AbstractContextManager[Velocity]:

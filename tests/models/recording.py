@@ -17,7 +17,7 @@ from tests.tiny_pipelines import FAMILIES, PROMPTS, Tiny, build
 
 STEPS = 4
 #: Families whose structure others cover in every run.
-SLOW = ("flux2", "wan-two-stage", "hunyuan", "ltx")
+SLOW = ("flux2", "wan-two-stage", "hunyuan", "hunyuan15", "ltx", "hidream")
 
 
 def families(*names: str) -> list:
@@ -41,31 +41,39 @@ class Recorded:
 @cache
 def record(family: str) -> Recorded:
     tiny = build(family)
+    noise = torch.Generator().manual_seed(1)
+    runs = [_run(tiny, prompts, noise) for prompts in ([[p] for p in PROMPTS] if tiny.alone else [PROMPTS])]
+    model = DiffusersModel(tiny.pipe, tiny.call)
+    condition, _ = model.encode(PROMPTS)
+    states, velocities, media = ([torch.cat(parts) for parts in zip(*(run[k] for run in runs), strict=True)] for k in range(3))
+    return Recorded(tiny, model, condition, states, velocities, runs[0][3], media[0])
+
+
+def _run(tiny: Tiny, prompts: list[str], noise: torch.Generator) -> tuple[list[Tensor], ...]:
+    """States, velocities, media and timesteps of the pipeline's own run."""
     scheduler, calls, answers = tiny.pipe.scheduler, [], []
     own = scheduler.step
 
     def step(model_output, timestep, sample, *args, **kwargs):
-        calls.append((sample, model_output, timestep))
+        # Clones, because some pipelines write the next state into the place of this one.
+        calls.append((sample.clone(), model_output, timestep))
         answer = own(model_output, timestep, sample, *args, **kwargs)
         answers.append(answer[0])
         return answer
 
     scheduler.step = step
     pixels = "vae" not in tiny.pipe.components
-    generator = torch.Generator().manual_seed(1)
     media = tiny.pipe(
-        prompt=list(PROMPTS),
+        prompt=list(prompts),
         num_inference_steps=STEPS,
-        generator=generator,
+        generator=noise,
         output_type="np" if pixels else "pt",
-        **tiny.arguments(len(PROMPTS)),
+        **tiny.arguments(len(prompts)),
     )[0]
     del scheduler.step
     media = torch.from_numpy(media).permute(0, 3, 1, 2) if pixels else media
-    model = DiffusersModel(tiny.pipe, tiny.call)
-    condition, _ = model.encode(PROMPTS)
     states, velocities, timesteps = ([call[k] for call in calls] for k in range(3))
-    return Recorded(tiny, model, condition, [*states, answers[-1]], velocities, timesteps, media)
+    return [*states, answers[-1]], velocities, [media], timesteps
 
 
 @contextmanager

@@ -40,8 +40,11 @@ def test_full_weights_round_trip_through_a_pipeline_folder(family, tmp_path):
     torch.nn.init.normal_(next(model.networks["transformer"].parameters()))
     model.save(tmp_path, "full")
     assert not list(tmp_path.rglob("*.bin"))
-    # Loaded weights lie where the file maps them, and kernels sum unaligned memory in another order.
-    torch.testing.assert_close(answer(load_model(tmp_path, call=tiny.call)), answer(model), atol=1e-5, rtol=0)
+    loaded = load_model(tmp_path, call=tiny.call)
+    for name, weight in loaded.networks["transformer"].state_dict().items():
+        assert torch.equal(weight, model.networks["transformer"].state_dict()[name])
+    # Loaded weights lie elsewhere in memory, and with it the last bit of a small matrix product may change.
+    torch.testing.assert_close(answer(loaded), answer(model), atol=1e-5, rtol=1e-4)
 
 
 @pytest.mark.parametrize("family", families("prx", "sd3", "wan-two-stage"))

@@ -131,3 +131,46 @@ def test_negative_outputs_are_encoded_once():
 def test_encoding_that_depends_on_the_batch_is_refused():
     with pytest.raises(ModelError, match="encodes a text differently when other texts stand beside it"):
         Encodings(lambda texts: words(texts)[0] * len(texts))
+
+
+def unmasked(texts):
+    """Padding that is encoded like a word and that nothing tells apart."""
+    return words(texts)[0] + 1.0
+
+
+def test_texts_of_another_length_stay_out_of_a_batch_where_padding_changes_them():
+    encodings = Encodings(unmasked)
+    encodings.add(("a b", "c d", "e"))
+    assert encodings.together("a b") == encodings.together("c d") != encodings.together("e")
+    assert torch.equal(encodings.batch(("c d", "a b"), CPU), unmasked(["c d", "a b"]))
+    mixed = Encodings(words)
+    mixed.add(("a b", "e"))
+    assert mixed.together("a b") == mixed.together("e")
+
+
+def test_rows_on_another_axis_and_summed_up_lengths_are_put_together():
+    def encode(texts):
+        embeds, mask = words(texts)
+        lengths = mask.sum(1).cumsum(0).int()
+        return embeds.expand(3, *embeds.shape).clone(), torch.cat([lengths.new_zeros(1), lengths])
+
+    encodings = Encodings(encode)
+    texts = ("a b c", "a", "a b c", "a b")
+    encodings.add(texts)
+    for ours, theirs in zip(encodings.batch(texts, CPU), encode(list(texts)), strict=True):
+        assert torch.equal(ours, theirs)
+        assert ours.dtype == theirs.dtype
+
+
+@torch.no_grad()
+def test_each_prompt_gets_what_the_pipeline_gives_it_alone():
+    """CogView4 pads to multiples of 16 tokens, without a mask."""
+    tiny = build("cogview4")
+    model = DiffusersModel(tiny.pipe, tiny.call)
+    texts = ["a red cat", "and a green star and a dog and a red circle and a blue cat and a star", "a red cat"]
+    condition, _ = model.encode(texts)
+    x = torch.randn(3, *model.latent_shape(), generator=torch.Generator().manual_seed(0))
+    sigma = model.sigmas(4)[0]
+    ours = model.velocity(x, sigma, condition)
+    for row, text in enumerate(texts):
+        torch.testing.assert_close(ours[row], _first_velocity(tiny, [text], x[row : row + 1], sigma)[0], atol=5e-5, rtol=1e-4)

@@ -3,13 +3,16 @@
 import pytest
 import torch
 
+from genrl.errors import ModelError
 from genrl.models import DiffusersModel
 from tests.models.recording import STEPS, families, forwards
 from tests.tiny_pipelines import FAMILIES, PROMPTS, build
 
 #: Families whose own scheduler is Euler; Sana steps with DPM-Solver++ and Wan with UniPC.
 EULER = [family for family in FAMILIES if family not in ("sana", "wan", "wan-two-stage")]
-TWO_CALLS = {"flux-true-cfg", "qwen", "wan", "wan-two-stage"}
+#: Forwards for two prompts: one more for the negative prompt, and all again where the prompts cannot stand in one batch.
+TWO_CALLS = dict.fromkeys(("flux-true-cfg", "qwen", "wan", "wan-two-stage", "cogview4", "lumina2", "chroma", "hunyuan15"), 2)
+CALLS = TWO_CALLS | {"kandinsky5": 4}
 
 every_family = pytest.mark.parametrize("recorded", families(), indirect=True)
 
@@ -47,6 +50,20 @@ def test_row_of_a_batch_is_a_batch_of_one(recorded):
 
 @every_family
 @torch.no_grad()
+def test_each_row_may_have_its_own_time(recorded):
+    model, x = recorded.model, torch.cat([recorded.states[1].float()] * 2)
+    sigmas, condition = model.sigmas(STEPS), recorded.condition.rows([0, 1, 0, 1])
+    times = torch.tensor([sigmas[2], sigmas[1], 0.3, sigmas[2]])
+    ours = model.velocity(x, times, condition)
+    for row, sigma in enumerate(times.tolist()):
+        alone = model.velocity(x[row : row + 1], sigma, condition.rows([row]))
+        torch.testing.assert_close(ours[row], alone[0], atol=2e-5, rtol=1e-4)
+    with pytest.raises(ModelError, match=r"sigma has shape \(2,\); give a number, or one for each of the 4 rows"):
+        model.velocity(x, times[:2], condition)
+
+
+@every_family
+@torch.no_grad()
 def test_every_row_follows_its_own_prompt(recorded):
     x, sigma = recorded.states[1][:1].float().repeat_interleave(3, dim=0), recorded.model.sigmas(STEPS)[1]
     mixed = recorded.condition.rows([0, 1, 0])
@@ -59,7 +76,7 @@ def test_every_row_follows_its_own_prompt(recorded):
 @torch.no_grad()
 def test_forwards_of_each_call(recorded, request):
     model, x = recorded.model, recorded.states[1].float()
-    calls = 2 if request.node.callspec.params["recorded"] in TWO_CALLS else 1
+    calls = CALLS.get(request.node.callspec.params["recorded"], 1)
     with forwards(model) as asked:
         sigma = model.sigmas(STEPS + 1)[1]
         model.latent_shape()

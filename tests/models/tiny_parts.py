@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from string import ascii_lowercase
 from typing import Any
 
 import diffusers
 import transformers
-from tokenizers import Tokenizer, models, pre_tokenizers, processors
+from tokenizers import Regex, Tokenizer, models, pre_tokenizers, processors
 
 WORDS = ["a", "the", "and", "beside", "photo", "video", "red", "blue", "green", "cat", "dog", "circle", "star"]
 SPECIAL = ["<pad>", "<unk>", "<s>", "</s>"]
@@ -20,19 +21,22 @@ CHAT_TEMPLATE = (
 
 @dataclass(frozen=True)
 class Tiny:
+    """`alone`: the pipeline does not do for two prompts in one batch what it does for each."""
+
     pipe: Any
     call: dict[str, Any] = field(default_factory=dict)
+    alone: bool = False
 
     def arguments(self, rows: int) -> dict[str, Any]:
         """The call arguments as the pipeline itself wants them for a batch: one negative prompt for each row."""
         return {k: [v] * rows if k == "negative_prompt" else v for k, v in self.call.items()}
 
 
-def tokenizer() -> transformers.PreTrainedTokenizerFast:
-    """Word level; unknown words are <unk>, so any text has a length."""
-    words = {word: index for index, word in enumerate(SPECIAL + WORDS)}
+def tokenizer(padding_side: str = "right", letters: bool = False) -> transformers.PreTrainedTokenizerFast:
+    """Word level, or a token for each letter; the unknown is <unk>, so any text has a length."""
+    words = {word: index for index, word in enumerate(SPECIAL + (list(ascii_lowercase) if letters else WORDS))}
     raw = Tokenizer(models.WordLevel(words, unk_token="<unk>"))
-    raw.pre_tokenizer = pre_tokenizers.Whitespace()
+    raw.pre_tokenizer = pre_tokenizers.Split(Regex("."), "isolated") if letters else pre_tokenizers.Whitespace()
     raw.post_processor = processors.TemplateProcessing(
         single="<s> $A </s>", special_tokens=[("<s>", words["<s>"]), ("</s>", words["</s>"])]
     )
@@ -42,8 +46,8 @@ def tokenizer() -> transformers.PreTrainedTokenizerFast:
         unk_token="<unk>",
         bos_token="<s>",
         eos_token="</s>",
-        model_max_length=77,
-        padding_side="right",
+        model_max_length=1024 if letters else 77,
+        padding_side=padding_side,
         chat_template=CHAT_TEMPLATE,
     )
 
@@ -87,13 +91,14 @@ def decoder_only(kind: str, width: int = 16, layers: int = 3) -> transformers.Pr
     return getattr(transformers, f"{kind}Model")(config)
 
 
-def autoencoder(channels: int) -> diffusers.AutoencoderKL:
+def autoencoder(channels: int, attention: bool = True) -> diffusers.AutoencoderKL:
     """An image VAE that does not change the resolution."""
     return diffusers.AutoencoderKL(
         sample_size=32,
         block_out_channels=(4,),
         layers_per_block=1,
         latent_channels=channels,
+        mid_block_add_attention=attention,
         norm_num_groups=1,
         use_quant_conv=False,
         use_post_quant_conv=False,

@@ -120,3 +120,79 @@ def ltx() -> Tiny:
     )
     call = {"height": 32, "width": 32, "num_frames": 9, "guidance_scale": 3.0, "max_sequence_length": 16}
     return Tiny(pipe, call | {"negative_prompt": "a dog"})
+
+
+def hunyuan15() -> Tiny:
+    """Guidance by a component of its own, a negative prompt that may be missing, channels for a picture that stay empty."""
+    transformer = diffusers.HunyuanVideo15Transformer3DModel(
+        in_channels=9,
+        out_channels=4,
+        num_attention_heads=2,
+        attention_head_dim=8,
+        num_layers=1,
+        num_refiner_layers=1,
+        mlp_ratio=2.0,
+        patch_size=1,
+        patch_size_t=1,
+        text_embed_dim=16,
+        text_embed_2_dim=32,
+        image_embed_dim=12,
+        rope_axes_dim=(2, 2, 4),
+        target_size=16,
+        task_type="t2v",
+    )
+    vae = diffusers.AutoencoderKLHunyuanVideo15(
+        latent_channels=4,
+        block_out_channels=(16, 16, 16),
+        layers_per_block=1,
+        spatial_compression_ratio=4,
+        temporal_compression_ratio=4,
+    )
+    pipe = diffusers.HunyuanVideo15Pipeline(
+        text_encoder=decoder_only("Qwen3", layers=4),
+        tokenizer=tokenizer(letters=True),
+        transformer=transformer,
+        vae=vae,
+        scheduler=diffusers.FlowMatchEulerDiscreteScheduler(shift=5.0),
+        text_encoder_2=t5(),
+        tokenizer_2=tokenizer(),
+        guider=diffusers.ClassifierFreeGuidance(guidance_scale=6.0),
+    )
+    # Its decoder applies the attention mask of one video to another where there are two.
+    return Tiny(pipe, {"height": 16, "width": 16, "num_frames": 9}, alone=True)
+
+
+def kandinsky5() -> Tiny:
+    """Channels last, behind them empty ones for a picture; texts padded without a mask and told by summed-up lengths."""
+    transformer = diffusers.Kandinsky5Transformer3DModel(
+        in_visual_dim=4,
+        in_text_dim=16,
+        in_text_dim2=32,
+        time_dim=16,
+        out_visual_dim=4,
+        patch_size=(1, 2, 2),
+        model_dim=16,
+        ff_dim=32,
+        num_text_blocks=1,
+        num_visual_blocks=1,
+        axes_dims=(2, 2, 4),
+        visual_cond=True,
+    )
+    vae = diffusers.AutoencoderKLHunyuanVideo(
+        latent_channels=4,
+        down_block_types=("HunyuanVideoDownBlock3D",) * 4,
+        up_block_types=("HunyuanVideoUpBlock3D",) * 4,
+        block_out_channels=(8, 8, 8, 8),
+        layers_per_block=1,
+        norm_num_groups=4,
+    )
+    pipe = diffusers.Kandinsky5T2VPipeline(
+        transformer=transformer,
+        vae=vae,
+        text_encoder=decoder_only("Qwen3"),
+        tokenizer=tokenizer(letters=True),
+        text_encoder_2=clip(projection=False),
+        tokenizer_2=tokenizer(),
+        scheduler=diffusers.FlowMatchEulerDiscreteScheduler(shift=5.0),
+    )
+    return Tiny(pipe, {"height": 16, "width": 16, "num_frames": 9, "guidance_scale": 5.0}, alone=True)

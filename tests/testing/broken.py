@@ -307,6 +307,11 @@ class Mixes(ToyModel):
         return super().velocity(x - x.mean(0), sigma, condition)
 
 
+class OneTime(ToyModel):
+    def velocity(self, x, sigma, condition):
+        return super().velocity(x, float(torch.as_tensor(sigma).flatten()[0]), condition)
+
+
 class Deaf(ToyModel):
     def velocity(self, x, sigma, condition):
         return super().velocity(x, sigma, self.encode(["the same"] * len(x))[0])
