@@ -171,7 +171,10 @@ class Algorithm(Protocol):
     def rollout(
         self, policy: Policy, prompts: Sequence[Prompt], plan: StepPlan, sampling: Sampling, rng: Randomness
     ) -> list[RolloutGroup]:
-        """Explore: G members for each prompt, all in one batch, without gradient."""
+        """Explore: G members for each prompt, all in one batch, without gradient.
+
+        What is random is keyed by the prompt, so prompts that are rolled out in several calls get the same pictures.
+        """
         ...
 
     def updates(self, groups: Sequence[RolloutGroup], rows: int, rng: Randomness) -> Iterable[list[Unit]]:

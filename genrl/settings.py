@@ -80,6 +80,9 @@ class TrainSettings:
     max_steps: iterations of explore, score, credit, learn.
     prompts_per_iteration: groups sampled in an iteration, over all processes; more give a steadier gradient at
         proportional cost.
+    rollout_prompts: prompts rolled out at once; the pictures of one such batch are scored while the next is rolled out.
+        0 rolls out all, which uses the device best; fewer hide the time of slow rewards and need less memory. Numbers
+        change by rounding alone.
     rows: the largest batch of one forward-backward; lower it when learning runs out of memory, the result stays the
         same.
     max_grad_norm: gradients are scaled down to this norm; 0 switches clipping off.
@@ -90,6 +93,7 @@ class TrainSettings:
 
     max_steps: Count = 300
     prompts_per_iteration: Count = 4
+    rollout_prompts: Natural = 0
     rows: Count = 16
     learning_rate: Positive = 1e-5
     warmup_steps: Natural = 0

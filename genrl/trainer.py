@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch
 from accelerate import Accelerator
-from torch import Tensor
 
 from genrl import checkpoint
 from genrl.errors import CheckpointError, RewardError
@@ -20,10 +20,10 @@ from genrl.optimization import Optimization
 from genrl.policy import COUNTED, WeightedPolicy
 from genrl.protocols import Algorithm, PromptSource
 from genrl.randomness import Randomness
-from genrl.rewards import RewardPanel
+from genrl.rewards import Explored, RewardPanel, complete_groups, overlapped, score_members
 from genrl.rollout import sigma_grid
 from genrl.settings import EvaluationSettings, RunSettings, TrainSettings
-from genrl.types import RolloutGroup, Sampling
+from genrl.types import Prompt, Sampling, StepPlan
 
 
 class Reporter(Protocol):
@@ -93,10 +93,11 @@ class Trainer:
         plan = algorithm.plan(k, self.sigmas, self.sampling, rng)
         policy.encode([prompt.text for prompt in prompts])
 
-        with torch.no_grad(), self.accelerator.autocast(), policy.using(algorithm.rollout_weights):  # explore
-            groups = algorithm.rollout(policy, prompts, plan, self.sampling, rng)
-
-        groups, scores, noted = self.score(groups)  # (R, N, G)
+        size = self.train.rollout_prompts or count
+        batches = [partial(self.explore, prompts[n : n + size], plan, rng) for n in range(0, count, size)]  # explore
+        score = partial(score_members, self.rewards, state={"global_step": k, "max_steps": self.train.max_steps})
+        scored, waited = overlapped(batches, score)  # score one batch while the next is explored
+        groups, scores, noted = complete_groups(self.rewards, scored)  # (R, N, G)
 
         advantages = algorithm.advantage(scores, self.rewards.weights, plan)  # credit
         for group, advantage in zip(groups, advantages, strict=True):
@@ -107,23 +108,16 @@ class Trainer:
         measured = reward_metrics(scores, self.rewards.weights, self.rewards.names) | noted | meter.read()
         measured |= {"grad_norm": sum(norms) / max(1, len(norms)), "learning_rate": rate}
         measured |= {name: float(policy.counts[name]) for name in COUNTED}
-        return measured | {"step_time": time.perf_counter() - started}
+        spent = time.perf_counter() - started
+        return measured | {"rewards/wait": waited, "rewards/wait_share": waited / spent, "step_time": spent}
 
-    def score(self, groups: Sequence[RolloutGroup]) -> tuple[list[RolloutGroup], Tensor, dict[str, float]]:
-        """Decode and score every member: the groups that have all scores, those (R, N, G), and what there is to log."""
-        latents, size = torch.cat([group.final for group in groups]), groups[0].size
-        with torch.no_grad():
-            images = self.policy.decode(latents) if self.rewards.needs_pixels else None
-        prompts = [group.prompt for group in groups for _ in range(size)]
-        state = {"global_step": self.step, "max_steps": self.train.max_steps}
-        of_group = [n for n in range(len(groups)) for _ in range(size)]
-        scores = self.rewards.score(prompts, images, state, latents=latents, groups=of_group)
-        kept = self.rewards.kept(scores, size)
-        noted = scores.metrics | {"dropped_groups": float((~kept).sum())}
-        noted |= {f"rewards/{name}/seconds": spent for name, spent in scores.seconds.items()}
-        noted |= {f"rewards/{name}/failed": float(len(rows)) for name, rows in scores.failures.items()}
-        values = scores.values.view(len(scores.values), len(groups), size)[:, kept]
-        return [group for group, keep in zip(groups, kept.tolist(), strict=True) if keep], values, noted
+    @torch.no_grad()
+    def explore(self, prompts: Sequence[Prompt], plan: StepPlan, rng: Randomness) -> Explored:
+        """Roll out a group for each prompt, all in one batch, and decode it if a reward looks at pictures."""
+        with self.accelerator.autocast(), self.policy.using(self.algorithm.rollout_weights):
+            groups = self.algorithm.rollout(self.policy, prompts, plan, self.sampling, rng)
+        latents = torch.cat([group.final for group in groups])
+        return Explored(groups, latents, self.policy.decode(latents) if self.rewards.needs_pixels else None)
 
     def update(self, units: list[Any], meter: Meter) -> float:
         """One optimizer step over the units; returns the gradient norm."""

@@ -170,7 +170,7 @@ def test_every_algorithm_has_a_page_and_every_page_an_entry() -> None:
         assert relative == "index.md" or f"({relative})" in index, f"docs/index.md does not link to {relative}"
 
 
-#: What `Trainer.score` tells the rewards.
+#: What `Trainer.iterate` tells the rewards.
 TOLD = {"global_step", "max_steps"}
 #: Where metrics are named, as keys of dictionaries, and in which functions.
 METRIC_SOURCES = (
@@ -179,7 +179,8 @@ METRIC_SOURCES = (
     ("genrl/losses/clipped.py", ("__call__",)),
     ("genrl/algorithms/policy_gradient.py", ("_group_loss",)),
     ("genrl/metering.py", ("reward_metrics",)),
-    ("genrl/trainer.py", ("iterate", "score", "update")),
+    ("genrl/rewards/groups.py", ("complete_groups",)),
+    ("genrl/trainer.py", ("iterate", "update")),
     ("genrl/reporting.py", ("evaluation",)),
     ("genrl/evaluation.py", ("measure",)),
 )

@@ -24,6 +24,8 @@ SETTINGS = {
     "evaluation.samples": "8",
     "evaluation.every": "3",
 }
+#: Metrics that no two runs have in common.
+CLOCK = {"step_time", "rewards/wait", "rewards/wait_share"}
 
 
 def start(folder: Path, *extra: str) -> subprocess.Popen[bytes]:
@@ -34,7 +36,7 @@ def start(folder: Path, *extra: str) -> subprocess.Popen[bytes]:
 def rows(folder: Path) -> list[dict[str, float]]:
     lines = (folder / "metrics.jsonl").read_text().splitlines()
     return [
-        {key: value for key, value in json.loads(line).items() if key != "step_time" and not key.endswith("/seconds")}
+        {key: value for key, value in json.loads(line).items() if key not in CLOCK and not key.endswith("/seconds")}
         for line in lines
     ]
 

@@ -13,7 +13,7 @@ from genrl.rollout import pick, replay
 from genrl.testing.check import NotApplicable, expect, expect_close
 from genrl.testing.groups import permuted
 from genrl.testing.losses import expect_metrics
-from genrl.testing.run import ToyRun
+from genrl.testing.run import TEXTS, ToyRun
 from genrl.types import Unit
 
 #: Iterations in which the toy reward has to rise by RISE; every 2 x 2 picture starts near a brightness of 0.5.
@@ -41,6 +41,13 @@ def check_rollout_is_a_pure_function_of_its_key(algorithm: Algorithm) -> None:
     first, again, other = (ToyRun(algorithm).explore(k) for k in (0, 0, 1))
     expect(torch.equal(first[0].final, again[0].final), "The same key gave another rollout.")
     expect(not torch.equal(first[0].final, other[0].final), "Another iteration gave the same rollout.")
+
+
+def check_rollout_does_not_depend_on_the_other_prompts(algorithm: Algorithm) -> None:
+    """The trainer may roll out the prompts of an iteration in several batches."""
+    together, alone = ToyRun(algorithm).explore(0), [ToyRun(algorithm).explore(0, only=i)[0] for i in range(len(TEXTS))]
+    for group, same in zip(together, alone, strict=True):
+        expect_close(same.final, group.final, "A prompt rolled out by itself must give the same members", rtol=1e-4, atol=1e-5)
 
 
 def check_ratio_is_one_at_unchanged_weights(algorithm: Algorithm) -> None:
@@ -143,6 +150,7 @@ CHECKS = (
     check_accepts_the_default_sampling,
     check_rollout_keeps_what_was_planned,
     check_rollout_is_a_pure_function_of_its_key,
+    check_rollout_does_not_depend_on_the_other_prompts,
     check_ratio_is_one_at_unchanged_weights,
     check_loss_has_a_gradient,
     check_rows_only_split_the_work,

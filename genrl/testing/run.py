@@ -34,9 +34,9 @@ class ToyRun:
         sigmas = self.policy.model.sigmas(self.sampling.steps)
         return self.algorithm.plan(k, sigmas, self.sampling, self.rng.fold(k))
 
-    def explore(self, k: int) -> list[RolloutGroup]:
-        """The groups of iteration k, without advantages."""
-        prompts = [Prompt(text, index=k * len(TEXTS) + i) for i, text in enumerate(TEXTS)]
+    def explore(self, k: int, only: int | None = None) -> list[RolloutGroup]:
+        """The groups of iteration k, or the one of its prompt number `only`, without advantages."""
+        prompts = [Prompt(text, index=k * len(TEXTS) + i) for i, text in enumerate(TEXTS) if only in (None, i)]
         self.policy.encode([prompt.text for prompt in prompts])
         with torch.no_grad(), self.policy.using(self.algorithm.rollout_weights):
             return self.algorithm.rollout(self.policy, prompts, self.plan(k), self.sampling, self.rng.fold(k))
