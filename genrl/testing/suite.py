@@ -77,12 +77,20 @@ def check_entry(entry: Entry) -> list[Result]:
 
     A recipe declares exceptions where it is registered: `@register("algorithm", "mine", exceptions={...})`.
     """
-    label = f"{entry.kind} {entry.name}"
-    missing = _required_fields(entry.target)
-    if missing:
-        reason = f"it has no default for {', '.join(missing)}; call genrl.testing.check_component on one that you built"
+    label, lack = f"{entry.kind} {entry.name}", lacking(entry)
+    if lack:
+        reason = f"it has no {lack}; call genrl.testing.check_component on one that you built"
         return [Result(label, "all", skipped=reason)]
     return check_component(built(entry), entry.kind, exceptions=exceptions_of(entry), label=label)
+
+
+def lacking(entry: Entry) -> str | None:
+    """Why its default hyperparameters do not make something that can be checked, in words; None if they do.
+
+    A field may have no default, or the name was registered with `needs=`: what it fetches from elsewhere.
+    """
+    missing = _required_fields(entry.target)
+    return f"default for {', '.join(missing)}" if missing else entry.facts.get("needs")
 
 
 def exceptions_of(entry: Entry) -> dict[str, str]:
