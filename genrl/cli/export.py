@@ -26,8 +26,8 @@ def export(
 ) -> None:
     """Write what diffusers loads: of a LoRA the file for load_lora_weights, of full weights a pipeline folder.
 
-    With it go a model card and genrl.json, from which `genrl sample FOLDER` draws. The weights are the averaged ones
-    if the run keeps an average.
+    With it go a model card and genrl.json, which [bold]genrl sample FOLDER[/] reads.
+    Where a run keeps an average of its weights, that is what is exported.
 
     [dim]Examples:[/]
 

@@ -145,6 +145,7 @@ def test_an_exported_lora_is_drawn_from_like_its_run(lora: Path, tmp_path: Path)
         assert drawn[0] == drawn[1]
     found = find(str(lora / "model"), [], None)
     assert (found.sampling.steps, found.sampling.shift, found.mixed_precision) == (3, 2.0, "bf16")
+    assert find(str(lora / "model"), ["model.path=elsewhere"], None).base.path == "elsewhere"
 
 
 def test_what_is_not_there_is_said(lora: Path, full: Path, tmp_path: Path) -> None:
