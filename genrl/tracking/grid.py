@@ -70,9 +70,7 @@ def save_before_after(path: Path, before: Tensor, after: Tensor, captions: Seque
 
 
 def save_grid(path: Path, images: Tensor, captions: Sequence[str], columns: int = 8) -> None:
-    """Write images (N, 3, H, W) in [0, 1] with their prompts as one PNG, whole or not at all; nothing if N is 0."""
-    if not len(images):
-        return
+    """Write images (N, 3, H, W) in [0, 1] with their prompts as one PNG, whole or not at all."""
     tiles = [tile(pixels) for pixels in to_uint8(images)]
     rows = [tiles[i : i + columns] for i in range(0, len(tiles), columns)]
     texts = [list(captions[i : i + columns]) for i in range(0, len(tiles), columns)]
