@@ -14,7 +14,7 @@ from rich.markup import escape
 
 from genrl.evaluation import Evaluation
 from genrl.report import write_report
-from genrl.tracking import LiveView, MetricsLog, save_before_after, save_grid
+from genrl.tracking import FlatRewards, LiveView, MetricsLog, save_before_after, save_grid
 
 
 class RunReporter:
@@ -26,6 +26,7 @@ class RunReporter:
         self.log = MetricsLog(folder / "metrics.jsonl")
         #: Where numbers go besides the files: `track(row, step=...)`, e.g. accelerate's trackers.
         self.track: Callable[..., None] | None = None
+        self.flat = FlatRewards()
         self.first: Evaluation | None = None
         self.last: Evaluation | None = None
         self.view = LiveView(f"genrl · {algorithm} · {folder}", max_steps, 0, self.console)
@@ -47,6 +48,11 @@ class RunReporter:
     def iteration(self, step: int, row: dict[str, float]) -> None:
         self._write(step, row)
         self.view.iteration(row)
+        for name in self.flat.update(row):
+            self.view.say(
+                f"[yellow]step {step:>4}  The reward {escape(name)} gave every picture the same number in the last "
+                f"{self.flat.patience} iterations, so nothing is learnt from it; look at the pictures, or leave it out.[/]"
+            )
 
     def evaluation(self, step: int, evaluation: Evaluation) -> None:
         """Log means and intervals, write the grid and the per-sample values."""
