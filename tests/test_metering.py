@@ -21,12 +21,6 @@ ESTIMATORS = [
     QuasiNorm(),
     QuasiNorm(combine="sum-then-normalize"),
 ]
-    ZScore(),
-    ZScore(scale="global"),
-    ZScore(combine="normalize-then-sum"),
-    QuasiNorm(),
-    QuasiNorm(combine="sum-then-normalize"),
-]
 
 
 def noise(*shape: int, seed: int = 0) -> Tensor:
