@@ -41,7 +41,7 @@ def test_declared_exceptions_are_these_and_no_others() -> None:
 
 
 def test_what_cannot_be_built_by_default_is_these_and_no_others() -> None:
-    """Rewards on networks, which are checked on tiny ones in tests/rewards/test_pretrained_rewards.py."""
+    """Checked on tiny networks in tests/rewards/test_pretrained_rewards.py, behind servers in tests/serving and judge."""
     shipped = [entry for entry in ENTRIES if entry.target.__module__.startswith("genrl.")]
     assert {(entry.kind, entry.name) for entry in shipped if lacking(entry)} == {
         ("reward", "aesthetic"),
@@ -49,7 +49,9 @@ def test_what_cannot_be_built_by_default_is_these_and_no_others() -> None:
         ("reward", "dino-diversity"),
         ("reward", "hpsv2"),
         ("reward", "pickscore"),
+        ("reward", "remote"),
         ("reward", "siglip-score"),
+        ("reward", "vlm-judge"),
     }
 
 

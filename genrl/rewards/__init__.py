@@ -8,17 +8,18 @@ from genrl.rewards.failed import Failed
 from genrl.rewards.groups import Explored, complete_groups, score_members
 from genrl.rewards.hpsv2 import Hpsv2
 from genrl.rewards.jpeg_size import JpegSize
+from genrl.rewards.judge import VlmJudge
 from genrl.rewards.ocr import Ocr
 from genrl.rewards.overlap import overlapped
 from genrl.rewards.panel import RewardPanel
 from genrl.rewards.pickscore import PickScore
 from genrl.rewards.random import RandomReward
+from genrl.rewards.remote import Remote
 from genrl.rewards.resolve import resolve_reward
 from genrl.rewards.scores import Scores
 from genrl.rewards.sharpness import Sharpness
 from genrl.rewards.siglip_score import SiglipScore
 from genrl.rewards.term import RewardTerm
-from genrl.rewards.win_rate import WinRate
 
 __all__ = [
     "Aesthetic",
@@ -32,12 +33,13 @@ __all__ = [
     "Ocr",
     "PickScore",
     "RandomReward",
+    "Remote",
     "RewardPanel",
     "RewardTerm",
     "Scores",
     "Sharpness",
     "SiglipScore",
-    "WinRate",
+    "VlmJudge",
     "complete_groups",
     "overlapped",
     "resolve_reward",
