@@ -19,8 +19,8 @@ FLOORS = {
     0: "types protocols registry errors randomness schedule spec bounds values settings statistics _version",
     1: "solvers perturbers selection surrogates advantages losses",
     2: "policy rollout models rewards prompts scenes",
-    3: "algorithms testing",
-    4: "trainer checkpoint optimization evaluation metering reporting report tracking snr hub",
+    3: "algorithms testing serving",
+    4: "trainer checkpoint optimization evaluation metering reporting tracking snr hub",
     5: "config export run",
     6: "cli __main__ __init__",
 }

@@ -12,9 +12,8 @@ from genrl.cli.cite import cite
 from genrl.cli.export import export
 from genrl.cli.group import SentenceGroup
 from genrl.cli.listing import list_components
-from genrl.cli.report import report
-from genrl.cli.runs import runs
 from genrl.cli.sample import sample
+from genrl.cli.serve_reward import serve_reward
 from genrl.cli.show import show
 from genrl.cli.snr import snr
 from genrl.cli.train import train
@@ -30,13 +29,12 @@ app = typer.Typer(
 app.command()(train)
 app.command()(sample)
 app.command()(export)
-app.command()(runs)
-app.command()(report)
 app.command("list")(list_components)
 app.command()(show)
 app.command()(cite)
 app.command()(snr)
 app.command()(check)
+app.command()(serve_reward)
 
 
 def _version(asked: bool) -> None:

@@ -18,7 +18,7 @@ from genrl.config import RunConfig, resolve
 from genrl.errors import GenrlError
 from genrl.registry import entries, kinds
 
-HEAVY = ("torch", "diffusers", "transformers", "datasets", "numpy", "genrl.types")
+HEAVY = ("torch", "diffusers", "transformers", "datasets", "numpy", "httpx2", "uvicorn", "genrl.types")
 
 
 def run(*arguments: str, code: int = 0) -> str:
@@ -42,11 +42,11 @@ def started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[RunCo
     return calls
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["sample", "-h"], ["--version"]])
-def test_help_answers_without_heavy_libraries(arguments: list[str]) -> None:
+@pytest.mark.parametrize("command", ["--help", "train --help", "sample -h", "serve-reward -h", "--version"])
+def test_help_answers_without_heavy_libraries(command: str) -> None:
     code = (
         "import sys\nfrom genrl.cli.app import app\n"
-        f"try: app({arguments!r})\n"
+        f"try: app({command.split()!r})\n"
         f"except SystemExit as end: assert not end.code\n"
         f"loaded = [name for name in {HEAVY!r} if name in sys.modules]\nassert not loaded, loaded\n"
     )
@@ -69,13 +69,12 @@ FLAGS = {
     " --reward --seed --set",
     "export": "--checkpoint --output --push-to-hub --set",
     "sample": "--compare-base --count --device --output --prompt --seed --set --steps",
-    "runs": "--json",
-    "report": "",
     "snr": "--batches --config --device --model --preset --prompts --reward --seed --set",
     "list": "",
     "show": "--preset --set",
     "cite": "",
     "check": "",
+    "serve-reward": "--api-key-env --concurrency --host --max-batch --max-megabytes --max-megapixels --option --port",
 }
 
 

@@ -88,6 +88,19 @@ BAD_INPUT = [
     ("train --prompts captions.jsonl", "caption"),
     ("train --prompts hole.jsonl", "empty"),
     ("train --prompts some.txt --set prompts.heldout=some.txt", "held"),
+    # Servers
+    (f"train {OWN.replace('jpeg-size', 'remote')}", "http://127.0.0.1:8100/health gives no answer that can be used"),
+    (f"train {OWN} --reward vlm-judge", "needs the option model; `curl http://127.0.0.1:8000/v1/models` lists them."),
+    (f"train {OWN} --reward remote --set rewards.remote.options.url=file:///etc", "only http://HOST:PORT and https://HOST"),
+    (
+        f"train {OWN} --reward remote --set rewards.remote.options.encoding=gif",
+        "must be png, webp, jpeg or safetensors",
+    ),
+    ("serve-reward jpeg-sise", "There is no reward named 'jpeg-sise'; did you mean 'jpeg-size'?"),
+    ("serve-reward jpeg-size --option qality=3", "has no option 'qality'; did you mean 'quality'?"),
+    ("serve-reward jpeg-size --option quality", "--option takes KEY=VALUE such as quality=90, got 'quality'."),
+    ("serve-reward jpeg-size --api-key-env NO_SUCH_KEY", "NO_SUCH_KEY is not set; `export NO_SUCH_KEY=...` first."),
+    ("serve-reward jpeg-size --host 192.0.2.1", "192.0.2.1:8100 cannot be listened on"),
     # Folders
     ("train --output done", "'done' already holds a run; continue it with `genrl train --resume done`"),
     ("train --output some.txt/run", "cannot be written"),
