@@ -35,3 +35,7 @@ class HubError(GenrlError):
 
 class TrainingError(GenrlError):
     """Training that cannot go on, such as several non-finite updates in a row."""
+
+
+class RunFolderError(GenrlError):
+    """A folder that holds no run, or a file of a run that is damaged."""

@@ -41,8 +41,9 @@ class Meter:
         }
 
 
-def reward_metrics(rewards: Tensor, weights: Tensor, names: Sequence[str]) -> dict[str, float]:
-    """TRL's names for rewards (R, N, G): mean, spread inside a group, share of groups without spread, each reward apart.
+def reward_metrics(rewards: Tensor, advantages: Tensor, weights: Tensor, names: Sequence[str]) -> dict[str, float]:
+    """Of rewards (R, N, G) and their advantages (N, G, 1) or (N, G, T): TRL's mean, spread inside a group and share of
+    groups without spread, and for each reward mean, standard deviation and contribution.
 
     NaN, where a reward does not apply, enters no number; a reward that applies nowhere has none.
     """
@@ -54,11 +55,27 @@ def reward_metrics(rewards: Tensor, weights: Tensor, names: Sequence[str]) -> di
         "reward_std": float(spread.mean()),
         "frac_reward_zero_std": float((spread < 1e-8).double().mean()),
     }
-    for name, row in zip(names, rewards, strict=True):
+    shares = contributions(rewards, advantages, weights)
+    for name, row, share in zip(names, rewards, shares.tolist(), strict=True):
         if not row.isnan().all():
             measured[f"rewards/{name}/mean"] = float(row.nanmean())
             measured[f"rewards/{name}/std"] = float(nanstd(row.flatten()))
+            measured[f"rewards/{name}/contribution"] = share
     return measured
+
+
+def contributions(rewards: Tensor, advantages: Tensor, weights: Tensor) -> Tensor:
+    """The part (R,) of each reward (R, N, G) in the variance of the advantages (N, G, 1) or (N, G, T).
+
+    Inside a group, advantages are a combination A = sum_r c_r d_r of the weighted deviations d_r of the rewards from their
+    means, whatever the estimator divides by; least squares finds the c_r. The part of r is sum(A c_r d_r) / sum(A^2) over
+    all groups. Parts add up to 1 where every reward applies to every picture; one is negative if the others outvote it.
+    """
+    deviations = weights[:, None, None] * (rewards - rewards.nanmean(dim=-1, keepdim=True))
+    d_NGR, a_NG1 = deviations.nan_to_num(nan=0.0).permute(1, 2, 0), advantages.to(deviations).mean(dim=-1, keepdim=True)
+    c_NR1 = torch.linalg.lstsq(d_NGR, a_NG1, driver="gelsd").solution
+    parts_R = (a_NG1 * d_NGR * c_NR1.mT).sum(dim=(0, 1))
+    return parts_R / a_NG1.square().sum().clamp_min(torch.finfo(a_NG1.dtype).tiny)
 
 
 def nanstd(values: Tensor) -> Tensor:

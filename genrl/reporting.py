@@ -13,7 +13,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from genrl.evaluation import Evaluation
-from genrl.tracking import LiveView, MetricsLog, save_before_after, save_grid
+from genrl.report import write_report
+from genrl.tracking import FlatRewards, LiveView, MetricsLog, save_before_after, save_grid
 
 
 class RunReporter:
@@ -25,6 +26,7 @@ class RunReporter:
         self.log = MetricsLog(folder / "metrics.jsonl")
         #: Where numbers go besides the files: `track(row, step=...)`, e.g. accelerate's trackers.
         self.track: Callable[..., None] | None = None
+        self.flat = FlatRewards()
         self.first: Evaluation | None = None
         self.last: Evaluation | None = None
         self.view = LiveView(f"genrl · {algorithm} · {folder}", max_steps, 0, self.console)
@@ -46,6 +48,11 @@ class RunReporter:
     def iteration(self, step: int, row: dict[str, float]) -> None:
         self._write(step, row)
         self.view.iteration(row)
+        for name in self.flat.update(row):
+            self.view.say(
+                f"[yellow]step {step:>4}  The reward {escape(name)} gave every picture the same number in the last "
+                f"{self.flat.patience} iterations, so nothing is learnt from it; look at the pictures, or leave it out.[/]"
+            )
 
     def evaluation(self, step: int, evaluation: Evaluation) -> None:
         """Log means and intervals, write the grid and the per-sample values."""
@@ -58,7 +65,9 @@ class RunReporter:
             save_grid(self.folder / "grids" / f"step-{step:06d}.png", evaluation.images, evaluation.prompts)
         path = self.folder / "evaluations" / f"step-{step:06d}.json"
         path.parent.mkdir(exist_ok=True)
-        path.write_text(json.dumps({name: _plain(values) for name, values in evaluation.values.items()}))
+        draft = path.with_suffix(".draft")
+        draft.write_text(json.dumps({name: _plain(values) for name, values in evaluation.values.items()}))
+        draft.replace(path)
         others = "  ".join(f"{name} {value:.3f}" for name, value in _watched(evaluation).items())
         self.view.evaluation(step, f"reward {reward}  {others}", reward.mean)
         for name, rows in evaluation.failures.items():
@@ -75,31 +84,43 @@ class RunReporter:
             return
         self.view.say(f"[dim]step {step:>4}  saved {folder}[/]")
 
+    def report(self, state: str) -> None:
+        """Write the page of the run. A page that fails is no reason for a run to fail, so it is said instead."""
+        try:
+            path = write_report(self.folder, state)
+        except Exception as error:
+            self.say(
+                f"The report could not be written ({type(error).__name__}: {error}); the run itself is not affected. "
+                f"Try again with: genrl report {self.folder}"
+            )
+        else:
+            self.say(f"Report: [bold]{path}[/]")
+
     def conclude(self, step: int, finished: bool) -> None:
         """The closing words: what was gained and where it lies, or how to go on."""
         if not finished:
-            self._say(f"Stopped after step {step} and saved. Continue with: [bold]genrl train --resume {self.folder}[/]")
+            self.say(f"Stopped after step {step} and saved. Continue with: [bold]genrl train --resume {self.folder}[/]")
             return
         if self.first and self.last:
             self._gains(self.first, self.last)
-        self._say(f"Weights: {self.folder / 'model'}   pictures: {self.folder / 'grids'}   numbers: {self.log.path}")
-        self._say(f"Draw with it: [bold]genrl sample {self.folder} --prompt ...[/]")
+        self.say(f"Weights: {self.folder / 'model'}   pictures: {self.folder / 'grids'}   numbers: {self.log.path}")
+        self.say(f"Draw with it: [bold]genrl sample {self.folder} --prompt ...[/]")
 
     def uploaded(self, address: str) -> None:
-        self._say(f"Uploaded to {address}")
+        self.say(f"Uploaded to {address}")
 
     def _gains(self, first: Evaluation, last: Evaluation) -> None:
-        self._say(
+        self.say(
             f"Held-out reward {first.interval()} before, [bold]{last.interval()}[/] after; paired difference "
             f"{last.gain(first)} (95 % bootstrap, {len(last.values['reward'])} samples, same prompts and noise)."
         )
         for name in _watched(last):
-            self._say(f"  {name}: {first.interval(name)} before, {last.interval(name)} after")
+            self.say(f"  {name}: {first.interval(name)} before, {last.interval(name)} after")
         if len(first.images):
             path = self.folder / "grids" / "before-after.png"
             save_before_after(path, first.images, last.images, last.prompts)
 
-    def _say(self, text: str) -> None:
+    def say(self, text: str) -> None:
         self.console.print(text, highlight=False, soft_wrap=True)
 
 

@@ -9,6 +9,7 @@ import signal
 import subprocess
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ import genrl
 from genrl import checkpoint
 from genrl.algorithms import Algorithm
 from genrl.config import RunConfig, model_folder, to_plain, to_yaml
-from genrl.errors import ConfigError
+from genrl.errors import ConfigError, GenrlError
 from genrl.evaluation import Evaluator
 from genrl.export import Exporter
 from genrl.hub import upload
@@ -57,12 +58,17 @@ def start(config: RunConfig, resume: bool = False) -> int:
         (folder / "config.yaml").write_text(to_yaml(config))
         (folder / "environment.yaml").write_text(yaml.safe_dump(environment()))
     stop = _Interrupt()
-    with stop, reporter:
-        trainer.fit(stop)
+    try:
+        with stop, reporter:
+            trainer.fit(stop)
+    except GenrlError:
+        reporter.report("stopped")
+        raise
     finished = trainer.step >= config.train.max_steps
     if finished:
         exporter(config, folder, trainer.policy)(folder / checkpoint.MODEL, trainer.step)
     reporter.conclude(trainer.step, finished)
+    reporter.report("finished" if finished else "stopped")
     if finished and config.run.hub_model_id:
         again = f"genrl export {folder} --push-to-hub {config.run.hub_model_id}"
         repository, private = config.run.hub_model_id, config.run.hub_private_repo
@@ -186,7 +192,7 @@ def flat(plain: Mapping[str, Any], head: str = "") -> dict[str, str | int | floa
 
 
 def environment() -> dict[str, str]:
-    """Versions, hardware and the git revision of the working directory, if it is one."""
+    """Versions, hardware, the git revision of the working directory, if it is one, and when it was."""
     git = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
     return {name: version(name) for name in RECORDED} | {
         "genrl": genrl.__version__,
@@ -194,6 +200,7 @@ def environment() -> dict[str, str]:
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else platform.processor() or "cpu",
         "cpu_count": str(os.cpu_count()),
         "git": git.stdout.strip(),
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
     }
 
 

@@ -105,7 +105,7 @@ class Trainer:
 
         norms = [self.update(units, meter) for units in algorithm.updates(groups, self.train.rows, rng)]  # learn
 
-        measured = reward_metrics(scores, self.rewards.weights, self.rewards.names) | noted | meter.read()
+        measured = reward_metrics(scores, advantages, self.rewards.weights, self.rewards.names) | noted | meter.read()
         measured |= {"grad_norm": sum(norms) / max(1, len(norms)), "learning_rate": rate}
         measured |= {name: float(policy.counts[name]) for name in COUNTED}
         spent = time.perf_counter() - started

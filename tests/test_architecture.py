@@ -20,7 +20,7 @@ FLOORS = {
     1: "solvers perturbers selection surrogates advantages losses",
     2: "policy rollout models rewards prompts scenes",
     3: "algorithms testing serving",
-    4: "trainer checkpoint optimization evaluation metering reporting tracking snr hub",
+    4: "trainer checkpoint optimization evaluation metering reporting report tracking snr hub",
     5: "config export run",
     6: "cli __main__ __init__",
 }

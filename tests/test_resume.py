@@ -75,5 +75,7 @@ def test_ctrl_c_saves_and_resume_goes_on(tmp_path: Path) -> None:
     assert process.wait(timeout=120) == 0
     saved = list((tmp_path / "run" / "checkpoints").glob("checkpoint-*"))
     assert len(saved) == 1
+    assert '<span class="state stopped">' in (tmp_path / "run" / "report.html").read_text()
     assert subprocess.run([*COMMAND, "--resume", str(tmp_path / "run")], check=False).returncode == 0
     assert max(row["step"] for row in rows(tmp_path / "run")) == 4
+    assert '<span class="state finished">' in (tmp_path / "run" / "report.html").read_text()

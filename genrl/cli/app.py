@@ -12,6 +12,8 @@ from genrl.cli.cite import cite
 from genrl.cli.export import export
 from genrl.cli.group import SentenceGroup
 from genrl.cli.listing import list_components
+from genrl.cli.report import report
+from genrl.cli.runs import runs
 from genrl.cli.sample import sample
 from genrl.cli.serve_reward import serve_reward
 from genrl.cli.show import show
@@ -29,6 +31,8 @@ app = typer.Typer(
 app.command()(train)
 app.command()(sample)
 app.command()(export)
+app.command()(runs)
+app.command()(report)
 app.command("list")(list_components)
 app.command()(show)
 app.command()(cite)

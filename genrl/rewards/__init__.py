@@ -20,6 +20,7 @@ from genrl.rewards.scores import Scores
 from genrl.rewards.sharpness import Sharpness
 from genrl.rewards.siglip_score import SiglipScore
 from genrl.rewards.term import RewardTerm
+from genrl.rewards.win_rate import WinRate
 
 __all__ = [
     "Aesthetic",
@@ -40,6 +41,7 @@ __all__ = [
     "Sharpness",
     "SiglipScore",
     "VlmJudge",
+    "WinRate",
     "complete_groups",
     "overlapped",
     "resolve_reward",

@@ -1,7 +1,8 @@
 """What a person and a program see of a run: `metrics.jsonl`, PNG grids, and a live view in the terminal."""
 
-from genrl.tracking.grid import save_before_after, save_grid
+from genrl.tracking.flat import FlatRewards
+from genrl.tracking.grid import read_grid, save_before_after, save_grid
 from genrl.tracking.jsonl import MetricsLog
 from genrl.tracking.live import LiveView
 
-__all__ = ["LiveView", "MetricsLog", "save_before_after", "save_grid"]
+__all__ = ["FlatRewards", "LiveView", "MetricsLog", "read_grid", "save_before_after", "save_grid"]

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
-from torch import Tensor
+from PIL.PngImagePlugin import PngInfo
+
+if TYPE_CHECKING:
+    # Grids are also read where nothing else needs torch.
+    from torch import Tensor
 
 #: Pictures are enlarged to about this many pixels, small ones without smoothing so that every pixel shows.
 TILE = 192
 CAPTION = 30
 GAP = 6
+#: The text chunk of a grid's PNG that says where its pictures are and what each was asked for.
+TILES = "genrl-tiles"
 
 
 def to_uint8(images: Tensor) -> np.ndarray:
@@ -34,21 +42,24 @@ def tile(pixels: np.ndarray) -> Image.Image:
 def contact_sheet(
     rows: Sequence[Sequence[Image.Image]], captions: Sequence[Sequence[str]], headers: Sequence[str] = ()
 ) -> Image.Image:
-    """Tiles in rows with a caption under each; `headers` name the columns."""
+    """Tiles in rows with a caption under each; `headers` name the columns. `info[TILES]` holds places and captions."""
     columns = max(len(row) for row in rows)
     tall = max(image.height for row in rows for image in row) + CAPTION + GAP
     wide = max(image.width for row in rows for image in row) + GAP
     top = CAPTION if headers else GAP
     sheet = Image.new("RGB", (columns * wide + GAP, top + len(rows) * tall), "white")
     pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(12)
+    places = []
     for column, header in enumerate(headers):
         pen.text((GAP + column * wide, 8), header, fill="black", font=font)
     for i, (images, texts) in enumerate(zip(rows, captions, strict=True)):
         for j, (image, text) in enumerate(zip(images, texts, strict=True)):
             x, y = GAP + j * wide, top + i * tall
             sheet.paste(image, (x, y))
+            places.append({"caption": text, "box": (x, y, x + image.width, y + image.height)})
             lines = "\n".join(textwrap.wrap(text, 30)[:2])
             pen.multiline_text((x, y + image.height + 2), lines, fill="black", font=font, spacing=1)
+    sheet.info[TILES] = json.dumps(places)
     return sheet
 
 
@@ -59,9 +70,21 @@ def save_before_after(path: Path, before: Tensor, after: Tensor, captions: Seque
 
 
 def save_grid(path: Path, images: Tensor, captions: Sequence[str], columns: int = 8) -> None:
-    """Write images (N, 3, H, W) in [0, 1] with their prompts as one PNG."""
+    """Write images (N, 3, H, W) in [0, 1] with their prompts as one PNG, whole or not at all."""
     tiles = [tile(pixels) for pixels in to_uint8(images)]
     rows = [tiles[i : i + columns] for i in range(0, len(tiles), columns)]
     texts = [list(captions[i : i + columns]) for i in range(0, len(tiles), columns)]
+    sheet, notes = contact_sheet(rows, texts), PngInfo()
+    notes.add_text(TILES, sheet.info[TILES])
     path.parent.mkdir(parents=True, exist_ok=True)
-    contact_sheet(rows, texts).save(path)
+    draft = path.with_suffix(".draft")
+    sheet.save(draft, format="PNG", pnginfo=notes)
+    draft.replace(path)
+
+
+def read_grid(path: Path) -> list[tuple[str, Image.Image]]:
+    """The captions and pictures of a grid that `save_grid` wrote; one picture without caption if it does not say where."""
+    with Image.open(path) as sheet:
+        places = json.loads(sheet.info.get(TILES, "[]"))
+        pixels = sheet.convert("RGB")
+    return [(place["caption"], pixels.crop(place["box"])) for place in places] or [("", pixels)]

@@ -69,6 +69,8 @@ FLAGS = {
     " --reward --seed --set",
     "export": "--checkpoint --output --push-to-hub --set",
     "sample": "--compare-base --count --device --output --prompt --seed --set --steps",
+    "runs": "--json",
+    "report": "",
     "snr": "--batches --config --device --model --preset --prompts --reward --seed --set",
     "list": "",
     "show": "--preset --set",

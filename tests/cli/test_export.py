@@ -59,8 +59,9 @@ def trained(root: Path, family: str, **settings: Any) -> Path:
     call = {f"model.call.{name}": value for name, value in tiny.call.items()}
     sets = [f"--set={key}={json.dumps(value)}" for key, value in (SETTINGS | call | settings).items()]
     told = ["--model", str(root / "base"), "--reward", "colorfulness", "--prompts", str(root / "some.txt")]
+    # accelerate allows one precision in a process, and other tests share this one.
+    AcceleratorState._reset_state(reset_partial_state=True)
     genrl("train", *told, "--output", str(root / "run"), *sets)
-    # accelerate allows one precision in a process.
     AcceleratorState._reset_state(reset_partial_state=True)
     return root / "run"
 
