@@ -11,7 +11,7 @@ from markupsafe import Markup, escape
 from genrl.report.axis import number, ticks
 
 #: Room in user units for the numbers left of the plot and below it.
-LEFT, BOTTOM, TOP, RIGHT = 46, 22, 8, 10
+LEFT, BOTTOM, TOP, RIGHT = 46, 22, 8, 14
 #: A line shows at most so many points, so many of them answer to a pointer, and more than so many dots would be a blot.
 POINTS, ANSWERING, DOTS = 300, 60, 16
 
@@ -32,8 +32,11 @@ class Line:
     marked: bool = False
 
 
-def chart(lines: Sequence[Line], title: str, width: int = 360, height: int = 190) -> Markup:
-    """The lines on common axes. `title` is read out where the picture cannot be seen. Values that are not finite are gaps."""
+def chart(lines: Sequence[Line], title: str, width: int = 360, height: int = 190, marks: Sequence[float] = ()) -> Markup:
+    """The lines on common axes, and a vertical one at each of the iterations `marks`; values that are not finite are gaps.
+
+    `title` is read out where the picture cannot be seen.
+    """
     lines = [thinned(line) for line in lines]
     xs = [x for line in lines for x, _ in line.points] or [0.0]
     ys = [y for line in lines for _, y in line.points] + [end for line in lines for ends in line.band for end in ends]
@@ -43,6 +46,11 @@ def chart(lines: Sequence[Line], title: str, width: int = 360, height: int = 190
     parts = [f'<line class="rule" x1="{LEFT}" x2="{width - RIGHT}" y1="{place.y(y)}" y2="{place.y(y)}"/>' for y in rows]
     parts += [f'<text x="{LEFT - 6}" y="{place.y(y)}" dy=".32em" text-anchor="end">{number(y)}</text>' for y in rows]
     parts += [f'<text x="{place.x(x)}" y="{height - 5}" text-anchor="middle">{number(x)}</text>' for x in columns]
+    parts += [
+        f'<line class="mark" x1="{place.x(x)}" x2="{place.x(x)}" y1="{TOP}" y2="{height - BOTTOM}"/>'
+        for x in marks
+        if min(xs) <= x <= max(xs)
+    ]
     parts += [_band(line, place) for line in lines if line.band]
     parts += [f'<path class="line {line.css}" d="{_path(line.points, place)}"/>' for line in lines]
     parts += [_dots(line, place) for line in lines]

@@ -20,7 +20,7 @@ from genrl.report.folder import CONFIG, RunFolder, read_run
 from genrl.report.health import Finding, findings
 from genrl.report.measures import Measure, headline, measures
 from genrl.report.pictures import frames
-from genrl.report.recipe import paper, settings
+from genrl.report.recipe import STARTED, paper, settings
 
 FILE = "report.html"
 #: Sizes of the main chart in user units: one for laptops, one for phones, as type that is scaled down cannot be read.
@@ -54,7 +54,7 @@ def render(run: RunFolder, state: str | None = None) -> str:
     return environment.from_string(own["page.html"]).render(
         run=run,
         state=state or run.state,
-        written=datetime.fromtimestamp(run.written, UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        times=times(run),
         total=total,
         watched=watched,
         measures=held_out,
@@ -74,10 +74,11 @@ def render(run: RunFolder, state: str | None = None) -> str:
 
 
 def reward_chart(run: RunFolder, held_out: list[Measure], width: int, height: int) -> Markup:
-    """The training reward of every iteration and the held-out reward with its interval."""
+    """The training reward of every iteration, the held-out reward with its interval, and where alarms were raised."""
     lines = [Line("training reward", "training", [(row["step"], row["reward"]) for row in run.iterations])]
     lines += [_curve(measure, "held-out reward") for measure in held_out if measure.role == "total"]
-    return chart(lines, "Training and held-out reward over iterations", width, height)
+    alarms = sorted({alarm["step"] for alarm in run.alarms or ()})
+    return chart(lines, "Training and held-out reward over iterations", width, height, alarms)
 
 
 def measure_chart(measure: Measure) -> Markup:
@@ -93,6 +94,15 @@ def _curve(measure: Measure, label: str) -> Line:
     points = [(step, interval.mean) for step, interval in measure.curve.items()]
     band = [(interval.low, interval.high) for interval in measure.curve.values()]
     return Line(label, measure.role, points, band, marked=True)
+
+
+def times(run: RunFolder) -> str:
+    """When the run began, if it wrote it down, and when it last wrote a number; in UTC."""
+    last = datetime.fromtimestamp(run.written, UTC)
+    if STARTED not in run.environment:
+        return f"last number {last:%Y-%m-%d %H:%M} UTC"
+    first = datetime.fromisoformat(run.environment[STARTED])
+    return f"started {first:%Y-%m-%d %H:%M}, last number {last:%Y-%m-%d %H:%M} UTC"
 
 
 def signed(value: float, digits: int = 3) -> str:

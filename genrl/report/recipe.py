@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     # A list of runs is read without torch, which types.py imports.
     from genrl.types import Paper
 
-#: Of the environment, what is hardware; the rest are versions.
-HARDWARE = ("device", "cpu_count")
+#: Of the environment, what is hardware, and when the run began; the rest are versions.
+HARDWARE, STARTED = ("device", "cpu_count"), "started"
 
 
 def paper(run: RunFolder) -> Paper | None:
@@ -33,7 +33,7 @@ def settings(run: RunFolder) -> Iterator[tuple[str, list[tuple[str, str]]]]:
         yield section.capitalize(), _rows(config[section])
     yield "Seeds", [("run", brief(config["run"]["seed"])), ("evaluation", brief(config["evaluation"]["seed"]))]
     yield "Hardware", [(name.replace("_", " "), run.environment[name]) for name in HARDWARE if name in run.environment]
-    yield "Versions", [(name, brief(value)) for name, value in run.environment.items() if name not in HARDWARE]
+    yield "Versions", [(name, brief(value)) for name, value in run.environment.items() if name not in (*HARDWARE, STARTED)]
 
 
 def brief(value: Any) -> str:
