@@ -246,8 +246,8 @@ class Reward(Protocol):
     (low, high) that no value leaves; `differentiable = True` if it answers with a tensor (B,) that has a gradient in
     the completions; `version`, the checkpoint or package behind the numbers. Optional methods: `check()` raises
     RewardError before a run if something is missing, `metrics(...)` measures what is never trained on, `known_answers()`
-    returns (columns of a prompt, a good picture, a bad picture). Networks and clients are built at the first call and
-    shared; an instance holds hyperparameters alone.
+    returns (columns of a prompt, "prompt" among them, a good picture, a bad picture), pictures (3, H, W) in [0, 1].
+    Networks and clients are built at the first call and shared; an instance holds hyperparameters alone.
     """
 
     def __call__(self, prompts: list[str], completions: Any, **columns: Any) -> Any: ...

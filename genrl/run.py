@@ -80,7 +80,10 @@ def build(config: RunConfig, folder: Path, reporter: Any) -> Trainer:
     """Assemble the trainer; everything cheap is checked before the model's weights are read."""
     config.algorithm.check(config.sampling)
     rewards = RewardPanel(
-        [resolve_reward(r.name, weight=r.weight, options=dict(r.options), on_failure=r.on_failure) for r in config.rewards],
+        [
+            resolve_reward(r.name, weight=r.weight, options=dict(r.options), label=r.label, on_failure=r.on_failure)
+            for r in config.rewards
+        ],
         folder / "failures",
     )
     prompts, heldout = train_and_heldout(

@@ -42,6 +42,7 @@ class RewardSettings:
     name: a registered name, `module:function` or `path/to/file.py:function`.
     weight: its share in the advantage; higher counts more, 0 only watches, negative pushes down.
     options: fields of a registered reward.
+    label: what it is called in messages and metrics instead of its name; needed where one reward is used twice.
     on_failure: what happens when the reward has no score for a picture after its own retries. "stop" ends the run with
         its weights saved; "drop" leaves the picture's whole group out of the iteration, counts it, and stops only if no
         group is left.
@@ -50,6 +51,7 @@ class RewardSettings:
     name: str
     weight: Finite = 1.0
     options: Mapping[str, Any] = field(default_factory=dict)
+    label: str = ""
     on_failure: Literal["stop", "drop"] = "stop"
 
 

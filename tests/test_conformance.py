@@ -41,13 +41,14 @@ def test_declared_exceptions_are_these_and_no_others() -> None:
 
 
 def test_what_cannot_be_built_by_default_is_these_and_no_others() -> None:
-    """Checked on tiny networks in tests/rewards/test_pretrained_rewards.py, behind servers in tests/serving and judge."""
+    """Checked on tiny networks in tests/rewards, behind servers in tests/serving and tests/judge."""
     shipped = [entry for entry in ENTRIES if entry.target.__module__.startswith("genrl.")]
     assert {(entry.kind, entry.name) for entry in shipped if lacking(entry)} == {
         ("reward", "aesthetic"),
         ("reward", "clip-score"),
         ("reward", "dino-diversity"),
         ("reward", "hpsv2"),
+        ("reward", "per-frame"),
         ("reward", "pickscore"),
         ("reward", "remote"),
         ("reward", "siglip-score"),

@@ -59,7 +59,7 @@ def check_rewards(rewards: tuple[RewardSettings, ...]) -> None:
         )
     if all(reward.weight == 0.0 for reward in rewards):
         raise RewardError("Every reward has weight 0, so it is only watched; give at least one a weight.")
-    RewardPanel([resolve_reward(reward.name, options=dict(reward.options)) for reward in rewards]).check()
+    RewardPanel([resolve_reward(r.name, options=dict(r.options), label=r.label) for r in rewards]).check()
 
 
 def check_prompts(prompts: PromptSettings) -> None:

@@ -12,6 +12,7 @@ from genrl.rewards.judge import VlmJudge
 from genrl.rewards.ocr import Ocr
 from genrl.rewards.overlap import overlapped
 from genrl.rewards.panel import RewardPanel
+from genrl.rewards.per_frame import PerFrame
 from genrl.rewards.pickscore import PickScore
 from genrl.rewards.random import RandomReward
 from genrl.rewards.remote import Remote
@@ -19,6 +20,7 @@ from genrl.rewards.resolve import resolve_reward
 from genrl.rewards.scores import Scores
 from genrl.rewards.sharpness import Sharpness
 from genrl.rewards.siglip_score import SiglipScore
+from genrl.rewards.temporal_smoothness import TemporalSmoothness
 from genrl.rewards.term import RewardTerm
 from genrl.rewards.win_rate import WinRate
 
@@ -32,6 +34,7 @@ __all__ = [
     "Hpsv2",
     "JpegSize",
     "Ocr",
+    "PerFrame",
     "PickScore",
     "RandomReward",
     "Remote",
@@ -40,6 +43,7 @@ __all__ = [
     "Scores",
     "Sharpness",
     "SiglipScore",
+    "TemporalSmoothness",
     "VlmJudge",
     "WinRate",
     "complete_groups",

@@ -84,7 +84,7 @@ class Ocr:
 
     def _read(self, picture: Any) -> str:
         if not isinstance(picture, Image.Image):
-            raise RewardError("ocr reads pictures, not videos; use the reward per-frame with its option reward: ocr.")
+            raise RewardError("ocr reads pictures, not videos; use the reward per-frame with its option of: ocr.")
         return read(picture, self.threads)
 
     def _folded(self, text: str) -> str:

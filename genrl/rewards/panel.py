@@ -34,7 +34,7 @@ class RewardPanel:
             raise RewardError("A run needs at least one reward.")
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
-            raise RewardError(f"The reward {twice[0]!r} is given twice; give it once, or rename one of the functions.")
+            raise RewardError(f"The reward {twice[0]!r} is given twice; give it once, or give one of the two a label.")
 
     @property
     def names(self) -> tuple[str, ...]:

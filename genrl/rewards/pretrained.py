@@ -62,7 +62,7 @@ class Pretrained:
         """The network, on the device where it is to run."""
         name = getattr(type(self), "name", type(self).__name__)
         if pixels.ndim != 4:
-            raise RewardError(f"{name} judges pictures, not videos; use the reward per-frame with its option reward: {name}.")
+            raise RewardError(f"{name} judges pictures, not videos; use the reward per-frame with its option of: {name}.")
         if self.offload and pixels.requires_grad and torch.is_grad_enabled():
             raise RewardError(f"The gradient of {name} needs its network in place; set its option offload to false.")
         network = load_network(self.architecture, self.checkpoint, self.revision, self.dtype)

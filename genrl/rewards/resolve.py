@@ -24,13 +24,14 @@ def resolve_reward(
     *,
     weight: float | None = None,
     options: Mapping[str, Any] | None = None,
+    label: str = "",
     on_failure: Literal["stop", "drop"] = "stop",
 ) -> RewardTerm:
     """The reward that `text` names, constructed with `options` (default: none), and its weight (default: 1).
 
     text: `name` of a registered reward, `module:function` (modules of the working directory too) or
     `path/to/file.py:function`, each optionally followed by `=weight` instead of the argument. What stands behind the
-    colon may be a class: it is constructed with `options`.
+    colon may be a class: it is constructed with `options`. label: what it is called instead of its name.
 
     Raises ConfigError for an unknown name or option, RewardError for whatever cannot be imported or called.
     """
@@ -40,13 +41,13 @@ def resolve_reward(
     share = next((w for w in (weight, written) if w is not None), 1.0)
     place, colon, attribute = target.rpartition(":")
     if not colon:
-        return RewardTerm(target, _construct(entry("reward", target).target, options, target), share, on_failure)
+        return RewardTerm(label or target, _construct(entry("reward", target).target, options, target), share, on_failure)
     module = _load_file(place) if place.endswith(".py") else _load_module(place)
     found = getattr(module, attribute, None)
     if not callable(found):
         own = {name for name, value in vars(module).items() if getattr(value, "__module__", None) == module.__name__}
         raise RewardError(f"{place} has no function {attribute!r}{suggestion(attribute, own)}")
-    return RewardTerm(attribute, _construct(found, options, target), share, on_failure)
+    return RewardTerm(label or attribute, _construct(found, options, target), share, on_failure)
 
 
 def _split_weight(text: str) -> tuple[str, float | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -19,7 +20,7 @@ PROMPTS = ("a red circle", "two blue squares", "a green triangle left of a yello
 #: The groups of these four rows, for group-wise rewards; the rows of a group then share its first prompt.
 GROUPS = (0, 0, 1, 1)
 ROWS = range(len(GROUPS))
-#: A picture and a latent as the checks make them, unless a reward declares `example_shape`.
+#: A picture and a latent as the checks make them, unless a reward declares `example_shape` (videos: (F, 3, H, W)).
 PICTURE, LATENT = (3, 32, 32), (4, 8, 8)
 
 
@@ -103,13 +104,13 @@ def _shape(reward: Reward) -> tuple[int, ...]:
 
 
 def _completions(reward: Reward) -> Tensor:
-    """(4, 3, H, W): coarse colour fields with a little noise. Latents are noise alone."""
+    """(4, 3, H, W) or (4, F, 3, H, W): coarse colour fields with a little noise. Latents are noise alone."""
     rng, shape = torch.Generator().manual_seed(0), _shape(reward)
     if RewardTerm("reward", reward).media == "latent":
         return torch.randn(len(ROWS), *shape, generator=rng)
-    fields = torch.rand(len(ROWS), 3, 4, 4, generator=rng)
+    fields = torch.rand(len(ROWS) * math.prod(shape[:-3]), 3, 4, 4, generator=rng)
     fine = torch.nn.functional.interpolate(fields, size=shape[-2:], mode="nearest")
-    return (fine + 0.02 * torch.randn(fine.shape, generator=rng)).clamp(0.0, 1.0)
+    return (fine + 0.02 * torch.randn(fine.shape, generator=rng)).clamp(0.0, 1.0).view(len(ROWS), *shape)
 
 
 CHECKS = (

@@ -51,7 +51,7 @@ def test_length_and_bookkeeping_may_change_and_repeating_is_no_change(saved: Run
         ),
         (
             {"flags": {"rewards": ["jpeg-size"]}},
-            "has rewards = [{'name': 'scenes', 'weight': 1.0, 'options': {}}], so it cannot go on",
+            "has rewards = [{'name': 'scenes', 'weight': 1.0, 'options': {}, ",
         ),
         ({"flags": {"run.seed": 8}}, "has run.seed = 7, so it cannot go on with 8"),
         ({"flags": {"run.output": "elsewhere"}}, "so it cannot go on with 'elsewhere'"),

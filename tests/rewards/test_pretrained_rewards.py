@@ -146,7 +146,7 @@ def test_does_not_depend_on_the_batch_and_is_deterministic(rewards, name):
     torch.testing.assert_close(score(small, pixels), together, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", ["pickscore", "clip-score", "siglip-score", "hpsv2", "aesthetic"])
+@every_reward
 def test_conforms(rewards, name):
     assert_conforms(check_component(rewards[name]))
 

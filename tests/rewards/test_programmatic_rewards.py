@@ -1,11 +1,12 @@
-"""Sharpness of pictures whose value is known."""
+"""Sharpness and smoothness of pictures and videos whose value is known."""
 
 import cv2
 import numpy as np
 import pytest
 import torch
 
-from genrl.rewards import RewardPanel, RewardTerm, Sharpness
+from genrl.errors import RewardError
+from genrl.rewards import RewardPanel, RewardTerm, Sharpness, TemporalSmoothness
 from genrl.rewards.media import as_bytes
 from genrl.types import Prompt
 
@@ -37,3 +38,17 @@ def test_sharpness_is_that_of_opencv():
 def test_sharpness_of_videos_is_the_mean_of_their_frames():
     frames = torch.rand(6, 3, 16, 16, generator=torch.Generator().manual_seed(0))
     torch.testing.assert_close(score(Sharpness(), frames.view(2, 3, 3, 16, 16)), score(Sharpness(), frames).view(2, 3).mean(1))
+
+
+def test_temporal_smoothness_of_known_videos():
+    still = torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(0)).expand(4, 3, 8, 8)
+    flicker = torch.tensor([0.0, 1.0, 0.0, 1.0])[:, None, None, None].expand(4, 3, 8, 8)
+    half = torch.tensor([0.0, 0.5, 0.5, 0.5])[:, None, None, None].expand(4, 3, 8, 8)
+    values = score(TemporalSmoothness(), torch.stack([still, flicker, half]))
+    assert values.tolist() == pytest.approx([1.0, 0.0, 1 - 0.5 / 3])
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 8, 8), (2, 1, 3, 8, 8)])
+def test_temporal_smoothness_wants_videos(shape):
+    with pytest.raises(RewardError, match="compares the frames of a video"):
+        score(TemporalSmoothness(), torch.rand(shape))

@@ -63,6 +63,7 @@ def test_registered_names():
     assert resolve_reward("jpeg-size=0.3") == RewardTerm("jpeg-size", JpegSize(), 0.3)
     assert resolve_reward("random=-2", options={"seed": 4}) == RewardTerm("random", RandomReward(4), -2.0)
     assert resolve_reward("random", weight=0.0).weight == 0.0
+    assert resolve_reward("random", label="dice").name == "dice"
 
 
 def test_functions_and_classes_of_a_file(tmp_path, monkeypatch):
