@@ -41,7 +41,7 @@ def test_declared_exceptions_are_these_and_no_others() -> None:
 
 
 def test_what_cannot_be_built_by_default_is_these_and_no_others() -> None:
-    """Checked on tiny networks in tests/rewards, behind servers in tests/serving and tests/judge."""
+    """Checked on tiny networks in tests/rewards, behind servers in tests/serving."""
     shipped = [entry for entry in ENTRIES if entry.target.__module__.startswith("genrl.")]
     assert {(entry.kind, entry.name) for entry in shipped if lacking(entry)} == {
         ("reward", "aesthetic"),

@@ -118,7 +118,7 @@ def test_is_checked_when_it_is_made(videos):
 
 
 def test_twice_in_a_run_by_labels():
-    first = rewards.resolve_reward("per-frame", options={"reward": "colorfulness"}, label="colour")
-    second = rewards.resolve_reward("per-frame", options={"reward": "jpeg-size", "options": {"quality": 50}})
+    first = rewards.resolve_reward("per-frame", options={"of": "colorfulness"}, label="colour")
+    second = rewards.resolve_reward("per-frame", options={"of": "jpeg-size", "options": {"quality": 50}})
     assert RewardPanel([first, second]).names == ("colour", "per-frame")
     assert second.function == PerFrame("jpeg-size", {"quality": 50})
