@@ -89,7 +89,7 @@ BAD_INPUT = [
     ("train --prompts hole.jsonl", "empty"),
     ("train --prompts some.txt --set prompts.heldout=some.txt", "held"),
     # Servers
-    (f"train {OWN.replace('jpeg-size', 'remote')}", "http://127.0.0.1:8100/health gives no answer that can be used"),
+    (f"train {OWN} --reward remote --set rewards.remote.options.url=http://127.0.0.1:9", "127.0.0.1:9/health gives no answer"),
     (f"train {OWN} --reward vlm-judge", "needs the option model; `curl http://127.0.0.1:8000/v1/models` lists them."),
     (f"train {OWN} --reward remote --set rewards.remote.options.url=file:///etc", "only http://HOST:PORT and https://HOST"),
     (

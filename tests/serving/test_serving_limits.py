@@ -23,7 +23,7 @@ GOOD = Image.new("RGB", (8, 8), "red")
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Served]:
-    with served("colorfulness", limits=Limits(max_batch=4, max_bytes=2**20, max_pixels=2**20, seconds=2.0)) as running:
+    with served("colorfulness", limits=Limits(max_batch=4, max_bytes=2**20, max_pixels=2**20, seconds=1.0)) as running:
         yield running
         assert running.request("/score", request(file(GOOD)))[0] == 200, "an honest request is still served"
 
