@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from genrl.config.rewards import parse_rewards
 from genrl.errors import RewardError
 from genrl.rewards import Failed, JpegSize, Remote, RewardPanel, RewardTerm, resolve_reward
 from genrl.rewards.transport.pictures import encoded
@@ -182,14 +183,15 @@ def test_a_row_that_breaks_the_reward_takes_no_other_with_it(mine: str, pixels: 
     assert "outside its declared bounds [0, 1]" in found[4].reason
 
 
-def test_several_servers_have_a_name_each(mine: str, jpeg: Served, pixels: torch.Tensor, tmp_path: Path) -> None:
+def test_several_servers_have_a_label_each(mine: str, jpeg: Served, pixels: torch.Tensor) -> None:
     with served(f"{mine}:later") as other:
-        (tmp_path / "judges.py").write_text(
-            "from genrl.rewards import Remote\n"
-            f"size = Remote(url={jpeg.url!r})\n"
-            f"length = Remote(url={other.url!r}, encoding='jpeg')\n"
+        rewards = parse_rewards(
+            [
+                {"name": "remote", "label": "size", "options": {"url": jpeg.url}},
+                {"name": "remote", "label": "length", "options": {"url": other.url, "encoding": "jpeg"}},
+            ]
         )
-        panel = RewardPanel([resolve_reward(f"{tmp_path / 'judges.py'}:{name}") for name in ("size", "length")])
+        panel = RewardPanel([resolve_reward(r.name, options=dict(r.options), label=r.label) for r in rewards])
         panel.check()
         found = panel.score([Prompt("a" * n) for n in range(1, 8)], pixels).values
     assert panel.names == ("size", "length")
