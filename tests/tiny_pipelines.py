@@ -10,10 +10,11 @@ from collections.abc import Callable
 
 import torch
 
+from tests.models.tiny_diffusion import sd15, sdxl
 from tests.models.tiny_images import flux, flux2, flux_true_cfg, prx, qwen, sana, sd3, z_image
 from tests.models.tiny_other_images import aura_flow, chroma, cogview4, hidream, lumina2
 from tests.models.tiny_parts import Tiny
-from tests.models.tiny_videos import hunyuan, hunyuan15, kandinsky5, ltx, wan, wan_two_stage
+from tests.models.tiny_videos import hunyuan, hunyuan15, kandinsky5, ltx, mochi, wan, wan_two_stage
 
 PROMPTS = ["a red cat", "the blue dog beside a green star and a circle"]
 
@@ -23,7 +24,7 @@ def build(family: str) -> Tiny:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         tiny = FAMILIES[family]()
-        for name in ("transformer", "transformer_2"):
+        for name in ("transformer", "transformer_2", "unet"):
             if tiny.pipe.components.get(name) is not None:
                 _wake(tiny.pipe.components[name])
     for component in tiny.pipe.components.values():
@@ -60,4 +61,7 @@ FAMILIES: dict[str, Callable[[], Tiny]] = {
     "hidream": hidream,
     "hunyuan15": hunyuan15,
     "kandinsky5": kandinsky5,
+    "mochi": mochi,
+    "sd15": sd15,
+    "sdxl": sdxl,
 }

@@ -121,7 +121,8 @@ class Driver:
             return self._bare(
                 self._driven,
                 prompt=list(texts),
-                num_inference_steps=steps or (1 if moment is None else len(moment.timesteps)),
+                # Some schedules do not exist for a single step.
+                num_inference_steps=steps or max(2, 0 if moment is None else len(moment.timesteps)),
                 generator=self._generator,
                 output_type=output_type,
                 return_dict=False,
@@ -151,8 +152,9 @@ class Driver:
     def _encode(self, own: Any, arguments: Mapping[str, Any], texts: list[str]) -> Any:
         here = {"device": self.device, "batch_size": len(texts)}
         known = {name: value for name, value in here.items() if name in self._encode_signature.parameters}
+        negative = {k: [v] * len(texts) for k, v in arguments.items() if k.startswith("negative_prompt") and isinstance(v, str)}
         with torch.no_grad():
-            return own(prompt=list(texts), **known, **arguments)
+            return own(prompt=list(texts), **{**arguments, **known, **negative})
 
     def prepare_latents(self, own: Any, *args: Any, **kwargs: Any) -> Any:
         """In place of the pipeline's: our latents, in the dtype and with the companions of its own."""

@@ -44,7 +44,7 @@ def default_targets(network: nn.Module) -> list[str]:
     """Full names of the attention and feed-forward Linear layers in the network's repeated blocks."""
     found = []
     for name, blocks in network.named_children():
-        if isinstance(blocks, nn.ModuleList):
+        if isinstance(blocks, nn.ModuleList) or name == "mid_block":  # of a UNet, between its two lists
             linear = [part for part, module in blocks.named_modules() if isinstance(module, nn.Linear)]
             found += [f"{name}.{part}" for part in linear if not _OTHER.search(part)]
     if not found:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from genrl.errors import ConfigError, ModelError
 from genrl.models.batches import Batches
+from genrl.models.conversion import conversion_of
 from genrl.models.driver import Driver
 from genrl.models.gradients import let_gradients_through
 from genrl.models.media import makes_video, output_type_of, to_tensor
@@ -51,6 +52,7 @@ class DiffusersModel:
         self.pipe, self.call, self.max_rows = pipe, dict(call), max_rows
         self.decode_rows = decode_rows or (1 if makes_video(pipe) else 16)
         self._driver = Driver(pipe, self.call)
+        self._conversion = conversion_of(pipe)
         for name, module in pipe.components.items():
             if isinstance(module, nn.Module):
                 module.eval()
@@ -91,7 +93,7 @@ class DiffusersModel:
         if steps not in self._grids:
             self._driver.start(steps)
             scheduler = self.pipe.scheduler
-            grid = tuple(scheduler.sigmas.tolist())
+            grid, timesteps = self._conversion.grid(scheduler, steps)
             falling = all(a > b for a, b in zip(grid, grid[1:], strict=False))
             if len(grid) != steps + 1 or grid[-1] != 0.0 or not falling:
                 raise ModelError(
@@ -99,7 +101,7 @@ class DiffusersModel:
                     "of the pipeline to FlowMatchEulerDiscreteScheduler.from_config(pipe.scheduler.config)."
                 )
             self._grids[steps] = grid
-            self._timesteps |= zip(grid, scheduler.timesteps.cpu().split(1), strict=False)
+            self._timesteps |= zip(grid, timesteps.split(1), strict=False)
             self._moments.clear()
         return self._grids[steps]
 
@@ -119,7 +121,7 @@ class DiffusersModel:
         sigmas = sigma.tolist() if isinstance(sigma, Tensor) else [sigma] * len(x)
         batches = self._batches(condition.texts, sigmas)
         answers = [
-            self._driver.velocity(part, self._moment(sigmas[rows[0]], x.device), _take(condition.texts, rows))
+            self._ask(part, sigmas[rows[0]], _take(condition.texts, rows))
             for part, rows in zip(batches.split(x), batches.rows, strict=True)
         ]
         return batches.join(answers).float()
@@ -135,7 +137,7 @@ class DiffusersModel:
         open_run = OpenRun if len(moments) in self._steady else partial(Trial, verdicts=self._steady)
         batches = self._batches(condition.texts)
         runs = [open_run(self._driver, _take(condition.texts, rows), moments) for rows in batches.rows]
-        session = Session(runs, batches, sigmas[:-1], alone)
+        session = Session(runs, batches, self._conversion, sigmas[:-1], alone)
         try:
             yield session
         finally:
@@ -156,19 +158,24 @@ class DiffusersModel:
         else:
             raise ConfigError(f'weights must be "full" or "lora", not {weights!r}.')
 
+    def _ask(self, x: Tensor, sigma: float, texts: tuple[str, ...]) -> Tensor:
+        latents = self._conversion.inward(x, sigma)
+        return self._conversion.outward(self._driver.velocity(latents, self._moment(sigma, x.device), texts), latents, sigma)
+
     def _batches(self, texts: tuple[str, ...], sigmas: Sequence[float] | None = None) -> Batches:
         kinds = {text: self._driver.together(text) for text in set(texts)}
-        keys = zip([kinds[text] for text in texts], sigmas or [None] * len(texts), strict=True)
-        return Batches(list(keys), self.max_rows, self.device)
+        keys = [kinds[text] for text in texts]
+        return Batches(list(zip(keys, sigmas, strict=True)) if sigmas else keys, self.max_rows, self.device)
 
     def _moment(self, sigma: float, device: torch.device) -> Moment:
         key = (sigma, device)
         if key not in self._moments:
             if len(self._moments) >= MOMENTS:
                 self._moments.clear()
-            scale = self.pipe.scheduler.config.num_train_timesteps
-            timesteps = self._timesteps.get(sigma, torch.tensor([sigma * scale], dtype=torch.float32))
-            self._moments[key] = Moment(timesteps.to(device), torch.tensor([sigma, 0.0]))
+            fractional = torch.tensor([self._conversion.timestep(sigma)], dtype=torch.float32)
+            timesteps = self._timesteps.get(sigma, fractional)
+            own = torch.tensor([self._conversion.own_sigma(s) for s in (sigma, 0.0)])
+            self._moments[key] = Moment(timesteps.to(device), own)
         return self._moments[key]
 
 

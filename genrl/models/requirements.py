@@ -9,11 +9,13 @@ from typing import Any
 from torch import Tensor, nn
 
 from genrl.errors import ConfigError, ModelError
+from genrl.models.conversion import conversion_of
 from genrl.registry import suggestion
 
 #: Components that can be trained, in the order in which diffusers names them.
 NETWORKS = ("transformer", "transformer_2", "unet")
 
+BY_STEP = "it depends on the number of the step, which one velocity does not have"
 #: Arguments of a pipeline's `__call__` that are not the user's to set, with the reason.
 RESERVED = {
     "prompt": "prompts come from the prompt source (--prompts)",
@@ -29,7 +31,10 @@ RESERVED = {
     "return_dict": "pictures are decoded for the rewards",
     "callback_on_step_end": "the steps are genrl's, so there is nothing to call back from",
     "callback_on_step_end_tensor_inputs": "the steps are genrl's, so there is nothing to call back from",
-    "skip_guidance_layers": "it depends on the number of the step, which one velocity does not have",
+    "skip_guidance_layers": BY_STEP,
+    "cfg_trunc_ratio": BY_STEP,
+    "guidance_schedule": BY_STEP,
+    "denoising_end": "the grid is the model's own, or sampling.shift",
 }
 #: Arguments of `__call__` that genrl itself passes.
 PASSED = ("prompt", "num_inference_steps", "generator", "output_type", "return_dict")
@@ -54,21 +59,20 @@ def check_pipeline(pipe: Any) -> None:
             f"{kind} cannot be driven: it lacks {', '.join(lacking) or 'a __call__ under torch.no_grad()'}. "
             "Choose a text-to-image or text-to-video pipeline of diffusers."
         )
-    _check_flow(kind, pipe.scheduler)
+    conversion_of(pipe)
+    _check_guider(pipe)
 
 
-def _check_flow(kind: str, scheduler: Any) -> None:
-    name, config = type(scheduler).__name__, scheduler.config
-    is_flow = "FlowMatch" in name or config.get("use_flow_sigmas") or config.get("prediction_type") == "flow_prediction"
-    if not is_flow:
+def _check_guider(pipe: Any) -> None:
+    """A guider is told the number of the step, which one velocity does not have."""
+    guider = pipe.components.get("guider")
+    if guider is None:
+        return
+    name, span = type(guider).__name__, (guider.config.get("start"), guider.config.get("stop"))
+    if name != "ClassifierFreeGuidance" or span != (0.0, 1.0):
         raise ModelError(
-            f"{kind} samples with {name}, whose network predicts {config.get('prediction_type', 'noise')!r}: it is a "
-            "diffusion model, not a flow with velocity eps - x0. Choose a flow model such as SD3, FLUX, Qwen-Image or Wan."
-        )
-    if config.get("invert_sigmas"):
-        raise ModelError(
-            f"{kind} runs its time from data to noise (invert_sigmas=True in its scheduler), and genrl's runs from noise "
-            "to data. Choose a flow model such as SD3, FLUX, Qwen-Image or Wan."
+            f"{type(pipe).__name__} guides with {name} from {span[0]} to {span[1]} of its steps, which depends on the number "
+            "of the step or on the steps before it. Set its guider to ClassifierFreeGuidance with start=0.0 and stop=1.0."
         )
 
 

@@ -72,13 +72,24 @@ class SchedulerProxy:
         """What the pipeline sees from here on; with `grid`, its `set_timesteps` reaches its own scheduler."""
         self._moment, self._grid, self._reply = moment, grid, reply
 
+    # Pipelines ask of which class their scheduler is.
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:
+        return type(self._scheduler)
+
     @property
     def timesteps(self) -> Tensor:
-        return self._scheduler.timesteps[:0] if self._moment is None else self._moment.timesteps
+        return torch.zeros(0) if self._moment is None else self._moment.timesteps
 
     @property
     def sigmas(self) -> Tensor:
         return self._scheduler.sigmas if self._moment is None else self._moment.sigmas
+
+    # Latents come at the scale of the network, whatever the scheduler's own is.
+    init_noise_sigma = 1.0
+
+    def scale_model_input(self, sample: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        return sample
 
     # The signature leaves out `generator` and `eta`, so pipelines that look for them do not pass them.
     def step(self, model_output: Tensor, timestep: Any, sample: Tensor, return_dict: bool = True) -> Any:

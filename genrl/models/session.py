@@ -11,6 +11,7 @@ from torch import Tensor
 
 from genrl.errors import ModelError
 from genrl.models.batches import Batches
+from genrl.models.conversion import Flow
 from genrl.models.driver import UNASKED, Driver, check_velocity
 from genrl.models.scheduler_proxy import Moment
 from genrl.protocols import Velocity
@@ -64,18 +65,23 @@ class Session:
     split the batch further.
     """
 
-    def __init__(self, runs: Sequence[OpenRun], batches: Batches, sigmas: Sequence[float], alone: Velocity) -> None:
-        self._runs, self._batches, self._left, self._alone = runs, batches, list(sigmas), alone
+    def __init__(
+        self, runs: Sequence[OpenRun], batches: Batches, conversion: Flow, sigmas: Sequence[float], alone: Velocity
+    ) -> None:
+        self._runs, self._batches, self._conversion = runs, batches, conversion
+        self._left, self._alone = list(sigmas), alone
 
     def __call__(self, x: Tensor, sigma: float) -> Tensor:
         if torch.is_grad_enabled() or self._left[:1] != [sigma]:
             return self._alone(x, sigma)
         self._left.pop(0)
         try:
-            answers = [run.velocity(part) for run, part in zip(self._runs, self._batches.split(x), strict=True)]
+            parts = [self._conversion.inward(part, sigma) for part in self._batches.split(x)]
+            outputs = [run.velocity(part) for run, part in zip(self._runs, parts, strict=True)]
         except (torch.OutOfMemoryError, Unsteady):
             self.close()
             return self._alone(x, sigma)
+        answers = [self._conversion.outward(*pair, sigma) for pair in zip(outputs, parts, strict=True)]
         return self._batches.join(answers).float()
 
     def close(self) -> None:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from genrl.models import DiffusersModel
 from genrl.types import Condition
+from tests.models.as_flow import as_flow
 from tests.tiny_pipelines import FAMILIES, PROMPTS, Tiny, build
 
 STEPS = 4
@@ -50,7 +51,7 @@ def record(family: str) -> Recorded:
 
 
 def _run(tiny: Tiny, prompts: list[str], noise: torch.Generator) -> tuple[list[Tensor], ...]:
-    """States, velocities, media and timesteps of the pipeline's own run."""
+    """States, velocities, media and timesteps of the pipeline's own run, as a flow."""
     scheduler, calls, answers = tiny.pipe.scheduler, [], []
     own = scheduler.step
 
@@ -72,8 +73,9 @@ def _run(tiny: Tiny, prompts: list[str], noise: torch.Generator) -> tuple[list[T
     )[0]
     del scheduler.step
     media = torch.from_numpy(media).permute(0, 3, 1, 2) if pixels else media
-    states, velocities, timesteps = ([call[k] for call in calls] for k in range(3))
-    return [*states, answers[-1]], velocities, [media], timesteps
+    states, outputs, timesteps = ([call[k] for call in calls] for k in range(3))
+    states, velocities = as_flow(scheduler, [*states, answers[-1]], outputs, timesteps)
+    return states, velocities, [media], timesteps
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from tests.tiny_pipelines import PROMPTS, build
 #: Parameters that the network itself never uses: the text half of the last block.
 UNUSED = {
     "sd3": ("transformer_blocks.1.attn.add_q_proj",),
+    "mochi": ("transformer_blocks.1.attn1.add_q_proj",),
     "hunyuan15": tuple(f"transformer_blocks.0.{part}" for part in ("attn.add_q_proj", "attn.to_add_out", "ff_context")),
     "qwen": tuple(f"transformer_blocks.1.{part}" for part in ("txt_m", "attn.to_add_out", "attn.add_q", "attn.norm_added_q")),
 }

@@ -5,7 +5,15 @@ import time
 
 import pytest
 import torch
-from diffusers import DDIMScheduler, FlowMatchEulerDiscreteScheduler, FlowMatchHeunDiscreteScheduler
+from diffusers import (
+    AdaptiveProjectedGuidance,
+    ClassifierFreeGuidance,
+    DDIMScheduler,
+    EDMEulerScheduler,
+    FlowMatchEulerDiscreteScheduler,
+    FlowMatchHeunDiscreteScheduler,
+    LCMScheduler,
+)
 
 from genrl.errors import ConfigError, ModelError
 from genrl.models import DiffusersModel, load_model
@@ -59,18 +67,25 @@ def test_unknown_dtype_is_refused():
         load_model("nowhere", dtype="bfloat")
 
 
-def test_diffusion_model_is_refused():
+def test_model_that_is_neither_flow_nor_diffusion_is_refused():
     tiny = build("sd3")
-    tiny.pipe.scheduler = DDIMScheduler(prediction_type="epsilon")
-    with pytest.raises(ModelError, match="predicts 'epsilon': it is a diffusion model, not a flow"):
-        DiffusersModel(tiny.pipe, tiny.call)
+    for scheduler in (EDMEulerScheduler(), LCMScheduler()):
+        tiny.pipe.scheduler = scheduler
+        with pytest.raises(ModelError, match=f"samples with {type(scheduler).__name__}, which is neither a flow"):
+            DiffusersModel(tiny.pipe, tiny.call)
 
 
-def test_reversed_time_is_refused():
-    tiny = build("sd3")
-    tiny.pipe.scheduler = FlowMatchEulerDiscreteScheduler(invert_sigmas=True)
-    with pytest.raises(ModelError, match="from data to noise"):
+@pytest.mark.parametrize(
+    "guider", [ClassifierFreeGuidance(start=0.1), ClassifierFreeGuidance(stop=0.8), AdaptiveProjectedGuidance()]
+)
+def test_guidance_by_the_number_of_the_step_is_refused(guider):
+    tiny = build("hunyuan15")
+    tiny.pipe.guider = guider
+    with pytest.raises(ModelError, match=r"depends on the number of the step.* Set its guider to ClassifierFreeGuidance"):
         DiffusersModel(tiny.pipe, tiny.call)
+    tiny = build("lumina2")
+    with pytest.raises(ConfigError, match="cfg_trunc_ratio cannot be set: it depends on the number of the step"):
+        DiffusersModel(tiny.pipe, tiny.call | {"cfg_trunc_ratio": 0.5})
 
 
 def test_grid_of_another_length_is_refused_with_a_cure():

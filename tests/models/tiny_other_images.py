@@ -114,7 +114,7 @@ def chroma() -> Tiny:
 
 
 def hidream() -> Tiny:
-    """Four text encoders, encodings with the rows on their second axis, a mixture of experts."""
+    """Four text encoders, UniPC by choice, encodings with the rows on their second axis, a mixture of experts."""
     transformer = diffusers.HiDreamImageTransformer2DModel(
         patch_size=8,
         in_channels=4,
@@ -130,8 +130,9 @@ def hidream() -> Tiny:
         max_resolution=(128, 128),
         llama_layers=[0, 1],
     )
+    scheduler = diffusers.UniPCMultistepScheduler(prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=3.0)
     pipe = diffusers.HiDreamImagePipeline(
-        scheduler=diffusers.FlowMatchEulerDiscreteScheduler(shift=3.0),
+        scheduler=scheduler,
         vae=autoencoder(4, attention=False),
         text_encoder=clip(projection=True),
         tokenizer=tokenizer(),

@@ -196,3 +196,36 @@ def kandinsky5() -> Tiny:
         scheduler=diffusers.FlowMatchEulerDiscreteScheduler(shift=5.0),
     )
     return Tiny(pipe, {"height": 16, "width": 16, "num_frames": 9, "guidance_scale": 5.0}, alone=True)
+
+
+def mochi() -> Tiny:
+    """Time that runs from data to noise."""
+    transformer = diffusers.MochiTransformer3DModel(
+        patch_size=2,
+        num_attention_heads=2,
+        attention_head_dim=8,
+        num_layers=2,
+        pooled_projection_dim=16,
+        in_channels=12,
+        out_channels=None,
+        qk_norm="rms_norm",
+        text_embed_dim=32,
+        time_embed_dim=4,
+        max_sequence_length=16,
+    )
+    vae = diffusers.AutoencoderKLMochi(
+        latent_channels=12,
+        out_channels=3,
+        encoder_block_out_channels=(32, 32, 32, 32),
+        decoder_block_out_channels=(32, 32, 32, 32),
+        layers_per_block=(1, 1, 1, 1, 1),
+    )
+    pipe = diffusers.MochiPipeline(
+        scheduler=diffusers.FlowMatchEulerDiscreteScheduler(invert_sigmas=True),
+        vae=vae,
+        text_encoder=t5(),
+        tokenizer=tokenizer(),
+        transformer=transformer,
+    )
+    call = {"height": 16, "width": 16, "num_frames": 7, "guidance_scale": 4.5, "max_sequence_length": 16}
+    return Tiny(pipe, call | {"negative_prompt": ""})
