@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from genrl.errors import RewardError
 from genrl.registry import register
-from genrl.rewards.hub import explained, find_file
+from genrl.rewards.networks import explained, find_file
 from genrl.rewards.pretrained import Pretrained, unit
 
 

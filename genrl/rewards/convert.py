@@ -17,7 +17,7 @@ from torch import Tensor
 
 from genrl.errors import GenrlError, RewardError
 from genrl.rewards.aesthetic import head
-from genrl.rewards.hub import commit_of, explained, load_tokenizer, local
+from genrl.rewards.networks import commit_of, explained, load_tokenizer, local
 from genrl.rewards.open_clip import renamed
 
 BASE = "laion/CLIP-ViT-H-14-laion2B-s32B-b79K"

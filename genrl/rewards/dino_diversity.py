@@ -35,10 +35,11 @@ class DinoDiversity(Pretrained):
     def __call__(self, prompts: list[str], completions: Tensor, groups: list[int], **columns: Any) -> Any:
         with self.network(completions) as network:
             features = torch.cat([unit(network(pixel_values=x)) for x in self.batches(network, completions)])
+            likeness = features @ features.T
         number = torch.tensor(groups, device=features.device)
         siblings = (number[:, None] == number[None, :]).fill_diagonal_(False)
         count = siblings.sum(dim=1)
-        distances = 1 - (features @ features.T * siblings).sum(dim=1) / count
+        distances = 1 - (likeness * siblings).sum(dim=1) / count
         if (count > 0).all():
             return distances
         return [value if others else None for value, others in zip(distances.tolist(), count.tolist(), strict=True)]

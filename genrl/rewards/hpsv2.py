@@ -9,8 +9,8 @@ from torch import Tensor
 
 from genrl.errors import RewardError
 from genrl.registry import register
-from genrl.rewards.hub import load_preprocessing
 from genrl.rewards.image_text import ImageText
+from genrl.rewards.networks import load_preprocessing
 from genrl.rewards.preprocessing import letterboxed
 
 
@@ -23,7 +23,7 @@ class Hpsv2(ImageText):
     tables print 100 times as much. Pictures that are not square get black bars, as theirs do.
 
     A run wins it with an oily, over-detailed look, glow and saturated colours, and with lattice-like texture once it goes
-    on for long. v2.1 scores lower and spreads wider than v2.0; do not compare numbers between the two.
+    on for long. v2.0 and v2.1 are two scales, whose numbers do not compare.
 
     checkpoint: a folder that `python -m genrl.rewards.convert hpsv2 HPS_v2.1_compressed.pt FOLDER` makes of the authors'
         file (huggingface.co/xswu/HPSv2), or a hub id of such a folder. There is no default: they publish no safetensors.

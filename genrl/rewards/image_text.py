@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from genrl.rewards.examples import circle, noise
-from genrl.rewards.hub import load_preprocessing, load_tokenizer
+from genrl.rewards.networks import load_tokenizer
 from genrl.rewards.pretrained import Pretrained, unit
 
 
@@ -47,11 +47,7 @@ class ImageText(Pretrained, ABC):
 
     @property
     def processing(self) -> tuple[str, str | None]:
-        """Checkpoint and revision of tokenizer and image processor."""
-        return (self.processor, None) if self.processor else (self.checkpoint, self.revision)
-
-    def prepared(self, pixels: Tensor) -> Tensor:
-        return load_preprocessing(*self.processing)(pixels)
+        return (self.processor, None) if self.processor else super().processing
 
     def _texts(self, network: Any, texts: list[str]) -> Tensor:
         """(B, D) unit features; each distinct text is encoded once, padded to the full length whatever its company.

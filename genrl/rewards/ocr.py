@@ -26,8 +26,8 @@ class Ocr:
     """1 - edit distance / length between the text in the picture and the text asked for: 1 is exact, 0 nothing alike.
 
     The text-rendering reward of Flow-GRPO (Liu et al. 2025, arXiv:2505.05470), read by RapidOCR (the
-    PP-OCR networks, which its package holds) instead of PaddleOCR. It runs on the CPU, and a picture takes a good part of a
-    second. What was read is logged as the extra column `ocr_text`.
+    PP-OCR networks, which its package holds) instead of PaddleOCR, on the CPU and one picture after the other. What was
+    read is logged as the extra column `ocr_text`.
 
     The text asked for is the row's column `column`, else what stands in double quotes in the prompt, parts joined by
     spaces; a row with neither gets None. A run wins it with plain letters, large and flat on an empty ground: nothing
@@ -38,13 +38,16 @@ class Ocr:
         costs; "substring" compares with the nearest part of it, so only the text asked for counts, as in Flow-GRPO's code.
     fold_case: True takes upper and lower case for the same; False demands the case too.
     fold_space: True leaves out all white space, which OCR often misreads; False counts each space as a letter.
-    threads: of the CPU for each network; more read faster until they take the cores that the model needs.
+    side: smaller pictures are enlarged until their shorter side has so many pixels before letters are looked for. Higher
+        finds smaller letters; the time goes with its square.
+    threads: of the CPU; more read faster until they take the cores that the model needs.
     """
 
     column: str = "text"
     match: Literal["whole", "substring"] = "whole"
     fold_case: bool = True
     fold_space: bool = True
+    side: Count = 736
     threads: Count = 1
 
     bounds: ClassVar[tuple[float, float]] = (0.0, 1.0)
@@ -72,7 +75,7 @@ class Ocr:
 
     def check(self) -> None:
         """RewardError with the cure if RapidOCR is not installed."""
-        reader(self.threads)
+        reader(self.threads, self.side)
 
     @property
     def version(self) -> str:
@@ -85,7 +88,7 @@ class Ocr:
     def _read(self, picture: Any) -> str:
         if not isinstance(picture, Image.Image):
             raise RewardError("ocr reads pictures, not videos; use the reward per-frame with its option of: ocr.")
-        return read(picture, self.threads)
+        return read(picture, self.threads, self.side)
 
     def _folded(self, text: str) -> str:
         text = text.casefold() if self.fold_case else text

@@ -15,7 +15,7 @@ from genrl.rewards.image_text import ImageText
 @register("reward", "pickscore", needs="weights of its checkpoint")
 @dataclass(frozen=True)
 class PickScore(ImageText):
-    """PickScore (Kirstain et al. 2023, "Pick-a-Pic", arXiv:2305.01569): CLIP-H, fine-tuned on 500,000 choices of users.
+    """PickScore (Kirstain et al. 2023, "Pick-a-Pic", arXiv:2305.01569): CLIP-H, fine-tuned on half a million choices of users.
 
     The learnt scale (about 100) times the cosine of picture and prompt. Pictures of good models score 20 to 24, and 1 more
     is much: the paper turns a difference d into the odds e^d of being picked.

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from genrl.bounds import Count
 from genrl.errors import RewardError
-from genrl.rewards.hub import check_weights, commit_of, load_network, load_preprocessing
+from genrl.registry import component_name
+from genrl.rewards.networks import check_weights, commit_of, load_network, load_preprocessing
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Pretrained:
     Networks are loaded at the first call and shared by all rewards that name the same one.
 
     checkpoint: a hub id or a folder, in safetensors.
-    revision: a commit, branch or tag of the hub; None takes the commit in `genrl/rewards/hub.py` for the published
+    revision: a commit, branch or tag of the hub; None takes the commit in `genrl/rewards/networks.py` for the published
         checkpoints, and the newest for any other.
     device: where the network runs, such as "cuda:1"; None runs it where the pictures are.
     dtype: of weights and activations. bfloat16 and float16 take half the memory of float32 and make scores coarser: close
@@ -51,16 +52,22 @@ class Pretrained:
 
     def check(self) -> None:
         """RewardError with the cure if the checkpoint is not to be had; reads no weights yet."""
-        check_weights(self.architecture, self.checkpoint, self.revision)
+        check_weights(component_name(self), self.architecture, self.checkpoint, self.revision)
+        load_preprocessing(*self.processing)
+
+    @property
+    def processing(self) -> tuple[str, str | None]:
+        """Checkpoint and revision of what prepares the network's inputs."""
+        return self.checkpoint, self.revision
 
     def prepared(self, pixels: Tensor) -> Tensor:
-        """(B, 3, H, W) in [0, 1] -> what the network takes, by the image processor of its checkpoint."""
-        return load_preprocessing(self.checkpoint, self.revision)(pixels)
+        """(B, 3, H, W) in [0, 1] -> what the network takes, as its image processor would make it."""
+        return load_preprocessing(*self.processing)(pixels)
 
     @contextmanager
     def network(self, pixels: Tensor) -> Iterator[Any]:
-        """The network, on the device where it is to run."""
-        name = getattr(type(self), "name", type(self).__name__)
+        """The network, on the device where it is to run, in its own dtype whatever the model trains in."""
+        name = component_name(self)
         if pixels.ndim != 4:
             raise RewardError(f"{name} judges pictures, not videos; use the reward per-frame with its option of: {name}.")
         if self.offload and pixels.requires_grad and torch.is_grad_enabled():
@@ -68,7 +75,8 @@ class Pretrained:
         network = load_network(self.architecture, self.checkpoint, self.revision, self.dtype)
         network.to(self.device or pixels.device)
         try:
-            yield network
+            with torch.autocast(network.device.type, enabled=False):
+                yield network
         finally:
             if self.offload:
                 network.to("cpu")

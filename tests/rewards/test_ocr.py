@@ -84,6 +84,13 @@ def test_reads_what_is_drawn():
     assert scores.extras["ocr_text"] == ["coffee", "fecfoe", "", "", None, "Coffee"]
 
 
+def test_knows_its_known_answers():
+    columns, good, bad = Ocr().known_answers()
+    prompt = Prompt(columns.pop("prompt"), columns)
+    right, wrong = RewardPanel([RewardTerm("ocr", Ocr())]).score([prompt] * 2, torch.stack([good, bad])).values[0]
+    assert right == 1.0 > wrong
+
+
 def test_reads_lines_in_order():
     from PIL import ImageDraw, ImageFont
 
@@ -93,6 +100,12 @@ def test_reads_lines_in_order():
         draw.text((60, height), line, fill="yellow", font=ImageFont.load_default(36))
     answer = Ocr(fold_space=False, fold_case=False)(["p"], [picture], text=["GRAND OPENING MAY 17"])
     assert answer == [1.0]
+
+
+def test_letters_of_a_picture_that_is_hardly_enlarged():
+    """Text 32 pixels high needs no 736."""
+    picture = Image.fromarray((words("coffee").permute(1, 2, 0) * 255).byte().numpy())
+    assert Ocr(side=320)(["p"], [picture], text=["coffee"]) == [1.0]
 
 
 def test_says_what_to_install(monkeypatch):

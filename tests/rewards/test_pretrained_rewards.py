@@ -165,6 +165,15 @@ def test_bfloat16(rewards, name):
 
 
 @every_reward
+def test_is_not_drawn_into_mixed_precision(rewards, name):
+    """Evaluation runs under the trainer's autocast; its scores have to be those of training."""
+    pixels = pictures(40, 40)
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = score(rewards[name], pixels)
+    assert torch.equal(mixed, score(rewards[name], pixels))
+
+
+@every_reward
 def test_gradient_is_that_of_the_score(rewards, name):
     pixels = pictures(40, 40).requires_grad_()
     reward = rewards[name]
@@ -182,6 +191,16 @@ def test_scales(rewards):
     # CLIP's initial scale is exp(2.6592); the published one is trained to 100.
     torch.testing.assert_close(score(pick, pixels), 14.2849 * score(clip, pixels), rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(score(dataclasses.replace(pick, divisor=26.0), pixels) * 26, score(pick, pixels))
+
+
+def test_known_answers_are_pictures_of_a_prompt(rewards):
+    columns, good, bad = rewards["pickscore"].known_answers()
+    assert columns == {"prompt": "a red circle"}
+    assert good.shape == bad.shape == (3, 256, 256)
+    # The middle is red and a corner white; the other picture has no two pixels alike.
+    assert good[:, 128, 128].tolist() == pytest.approx([220 / 255, 0, 0])
+    assert good[:, 0, 0].tolist() == [1, 1, 1]
+    assert score(rewards["pickscore"], torch.stack([good, bad, good, bad])).isfinite().all()
 
 
 def test_diversity_of_groups(rewards):

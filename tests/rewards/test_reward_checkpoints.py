@@ -16,7 +16,7 @@ from genrl.registry import entries
 from genrl.rewards.aesthetic import Aesthetic
 from genrl.rewards.clip_score import ClipScore
 from genrl.rewards.hpsv2 import Hpsv2
-from genrl.rewards.hub import COMMITS, commit_of, load_network
+from genrl.rewards.networks import COMMITS, commit_of, load_network
 from tests.rewards import tiny_checkpoints
 
 PIXELS, PROMPTS = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0)), ["a", "b"]
@@ -72,6 +72,14 @@ class Trap:
         return Path.touch, (self.path,)
 
 
+def test_what_prepares_the_inputs_is_looked_for_as_well(clip, tmp_path):
+    for file in ("preprocessor_config.json", "tokenizer.json"):
+        folder = Path(shutil.copytree(clip, tmp_path / file))
+        (folder / file).unlink()
+        with pytest.raises(RewardError, match="cannot be loaded"):
+            ClipScore(checkpoint=str(folder)).check()
+
+
 def test_truncated_weights(clip, tmp_path):
     folder = Path(shutil.copytree(clip, tmp_path / "truncated"))
     file = folder / "model.safetensors"
@@ -93,7 +101,7 @@ def test_weights_are_never_made_up(clip, tmp_path):
 
 
 def test_other_networks_are_refused(tmp_path):
-    with pytest.raises(RewardError, match="dino' is a dinov2, and the reward asks a clip"):
+    with pytest.raises(RewardError, match="dino' is a dinov2, and clip-score asks a clip"):
         ClipScore(checkpoint=tiny_checkpoints.dino(tmp_path / "dino")).check()
 
 

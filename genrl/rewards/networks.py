@@ -64,7 +64,11 @@ def load_tokenizer(checkpoint: str, revision: str | None) -> Any:
     from transformers import AutoTokenizer
 
     with explained(checkpoint):
-        return AutoTokenizer.from_pretrained(local(checkpoint), revision=commit_of(checkpoint, revision))
+        tokenizer = AutoTokenizer.from_pretrained(local(checkpoint), revision=commit_of(checkpoint, revision))
+        # Without its file, transformers makes one that knows no word, and every prompt would read the same.
+        if len(tokenizer) <= len(tokenizer.all_special_ids):
+            raise OSError("it holds no tokenizer")
+    return tokenizer
 
 
 @cache
@@ -78,7 +82,7 @@ def load_preprocessing(checkpoint: str, revision: str | None) -> Preprocessing:
     return Preprocessing.of(processor)
 
 
-def check_weights(architecture: str, checkpoint: str, revision: str | None) -> None:
+def check_weights(name: str, architecture: str, checkpoint: str, revision: str | None) -> None:
     """RewardError for another network's checkpoint and for a folder without safetensors; downloads no weights."""
     import transformers
 
@@ -89,7 +93,7 @@ def check_weights(architecture: str, checkpoint: str, revision: str | None) -> N
             raise OSError(f"{folder} holds no .safetensors file")
     wanted = getattr(transformers, architecture).config_class.model_type
     if config.model_type != wanted:
-        raise RewardError(f"{checkpoint!r} is a {config.model_type}, and the reward asks a {wanted}; give another checkpoint.")
+        raise RewardError(f"{checkpoint!r} is a {config.model_type}, and {name} asks a {wanted}; give another checkpoint.")
 
 
 def find_file(checkpoint: str, name: str, revision: str | None) -> Path:
@@ -113,9 +117,9 @@ def explained(checkpoint: str) -> Iterator[None]:
     """Turns what transformers raises for a checkpoint that is not there into one sentence."""
     try:
         yield
-    except (OSError, ValueError, SafetensorError) as error:
+    except (OSError, ValueError, ImportError, SafetensorError) as error:
         reason = str(error).strip().split("\n")[0].rstrip(".")
         raise RewardError(
-            f"The checkpoint {checkpoint!r} cannot be loaded ({reason}); give the folder of a copy as the reward's option "
-            "checkpoint, as `hf download NAME --local-dir FOLDER` makes one, or go online."
+            f"The checkpoint {checkpoint!r} cannot be loaded ({reason}); give a folder in its place, as "
+            "`hf download NAME --local-dir FOLDER` makes one, or go online."
         ) from error
