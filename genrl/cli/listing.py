@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import re
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -49,8 +50,7 @@ def kind_table(kind: str, found: list[Entry]) -> Table:
 def summary(target: Any) -> str:
     """The first sentence of the docstring."""
     paragraph = " ".join((inspect.getdoc(target) or "").split("\n\n")[0].split())
-    sentence, stop, _ = paragraph.partition(". ")
-    return sentence + stop.strip()
+    return re.split(r"(?<=\.)(?<!\bal\.)(?<!\beq\.) ", paragraph)[0]
 
 
 def settings(entry: Entry) -> str:
