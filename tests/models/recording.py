@@ -18,7 +18,7 @@ from tests.tiny_pipelines import FAMILIES, PROMPTS, Tiny, build
 
 STEPS = 4
 #: Families whose structure others cover in every run.
-SLOW = ("flux2", "wan-two-stage", "hunyuan", "hunyuan15", "ltx", "hidream")
+SLOW = ("flux2", "wan-two-stage", "hunyuan", "hunyuan15", "ltx", "mochi", "aura-flow", "lumina2", "chroma", "hidream", "sdxl")
 
 
 def families(*names: str) -> list:
