@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
+
+#: The quantiles of a 95 % interval.
+ENDS = (0.025, 0.975)
 
 
 @dataclass(frozen=True)
@@ -20,14 +24,50 @@ class Interval:
 
 
 def bootstrap(values: np.ndarray, resamples: int = 2000, seed: int = 0) -> Interval:
-    """The mean of `values` (S,) with the 2.5 % and 97.5 % quantiles of the resampled means.
+    """The mean of `values` (S,) with its 95 % interval, see `intervals`.
 
-    NaN, where there is no value, is left out; all three are NaN where nothing is left.
+    NaN, where there is no value, is left out; all three are NaN where nothing is left. A single value, or equal ones, are
+    an interval without width.
     """
     values = np.asarray(values, dtype=np.float64)
     values = values[~np.isnan(values)]
     if not len(values):
         return Interval(np.nan, np.nan, np.nan)
-    rows = np.random.default_rng(seed).integers(0, len(values), (resamples, len(values)))
-    low, high = np.quantile(values[rows].mean(axis=1), [0.025, 0.975])
-    return Interval(float(values.mean()), float(low), float(high))
+    ((mean, low, high),) = intervals(values[None], resamples, seed)
+    return Interval(float(mean), float(low), float(high))
+
+
+def intervals(values: np.ndarray, resamples: int = 2000, seed: int = 0) -> np.ndarray:
+    """(R, S) values, each row a sample of its own -> (R, 3): mean, low and high.
+
+    The studentised bootstrap (Efron & Tibshirani, An Introduction to the Bootstrap, 1993, ch. 12.5): quantiles of
+    t* = (mean* - mean) / se*, turned around the mean in units of its own standard error. Of skewed values the quantiles of
+    the resampled means alone hold the truth too seldom. No end leaves the range of the values, which only matters to few
+    samples, whose resamples may all be equal.
+    """
+    size = values.shape[1]
+    mean = values.mean(axis=1, keepdims=True)
+    centred = values - mean
+    error = _standard_error((centred**2).mean(axis=1, keepdims=True), size)
+    weights = _resampled(size, resamples, seed)
+    shift = centred @ weights
+    spread = _standard_error(np.maximum(centred**2 @ weights - shift**2, 0.0), size)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        t = np.where(shift == 0.0, 0.0, shift / spread)
+    # Neighbouring order statistics: between two infinite ones there is nothing to interpolate.
+    high, low = np.quantile(t, ENDS, axis=1, method="inverted_cdf")[..., None] * -1.0
+    with np.errstate(invalid="ignore"):
+        ends = [np.where(error == 0.0, mean, mean + end * error) for end in (low, high)]
+    smallest, largest = values.min(axis=1, keepdims=True), values.max(axis=1, keepdims=True)
+    return np.concatenate([mean, *(np.clip(end, smallest, largest) for end in ends)], axis=1)
+
+
+def _standard_error(variance: np.ndarray, size: int) -> np.ndarray:
+    return np.sqrt(variance / max(1, size - 1))
+
+
+@lru_cache(maxsize=8)
+def _resampled(size: int, resamples: int, seed: int) -> np.ndarray:
+    """(S, resamples): the share that each value has in each resample."""
+    counts = np.random.default_rng(seed).multinomial(size, [1 / size] * size, size=resamples)
+    return counts.T / size

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from genrl.judging.source import Found
+    from genrl.types import Sampling
 
 
 def sample(
@@ -22,6 +28,10 @@ def sample(
     compare_base: Annotated[
         bool, typer.Option("--compare-base", help="Draw with the untrained weights as well, from the same noise.")
     ] = False,
+    tuned_share: Annotated[
+        float,
+        typer.Option(min=0.0, max=1.0, help="Share of the steps made by the tuned weights; the base makes the rest."),
+    ] = 1.0,
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="A setting of the model, such as model.call.guidance_scale=4."),
@@ -36,24 +46,40 @@ def sample(
 
       genrl sample runs/neighbor-grpo-scenes-1 --prompt "a red circle" --compare-base
 
+      genrl sample runs/neighbor-grpo-scenes-1 --prompt "a red circle" --tuned-share 0.8
+
       genrl sample runs/flux-dev/checkpoints/checkpoint-000100/model --prompt "a red circle"
     """
     from dataclasses import replace
 
-    from genrl.cli.drawing import draw, find, load
     from genrl.cli.pictures import write_pictures, write_sheet
     from genrl.errors import ConfigError
+    from genrl.judging.source import find
 
     found = find(source, set_ or [], device)
     if compare_base and found.tuned is None:
         raise ConfigError(f"{source!r} is no run, so there is nothing to compare its pictures with; leave --compare-base out.")
+    if tuned_share < 1.0 and found.tuned is None:
+        raise ConfigError(f"{source!r} is no run, so no share of its steps is tuned; leave --tuned-share out.")
     sampling = replace(found.sampling, steps=steps) if steps else found.sampling
+    hybrid = round(tuned_share * sampling.steps) if tuned_share < 1.0 else None
     texts = [text for text in prompt for _ in range(count)]
-    columns = {}
-    for name in ("base", "tuned") if compare_base else ("tuned" if found.tuned else "model",):
-        model = load(found, tuned=name == "tuned")
-        columns[name] = draw(model, texts, seed, sampling, found.mixed_precision)
+    names = ("base", "tuned") if compare_base else ("tuned" if found.tuned else "model",)
+    columns = {name: drawn(found, name, texts, seed, sampling, hybrid) for name in names}
     for name, pictures in columns.items():
         write_pictures(output, pictures, texts, prefix=f"{name}-" if compare_base else "")
     write_sheet(output / "sheet.png", columns, texts, count)
     typer.echo(f"{len(texts) * len(columns)} pictures and sheet.png are in {output}.")
+    if hybrid is not None:
+        typer.echo(f"The first {hybrid} of {sampling.steps} steps are tuned, the others are the base's.")
+
+
+def drawn(found: Found, name: str, texts: list[str], seed: int, sampling: Sampling, hybrid: int | None) -> Tensor:
+    """Pictures of the tuned weights, the first `hybrid` steps or all, or of others."""
+    from genrl.judging.drawing import draw, hybrid_policy
+    from genrl.judging.source import load
+    from genrl.policy import WeightedPolicy
+
+    mixed = hybrid is not None and name == "tuned"
+    policy = hybrid_policy(found) if mixed else WeightedPolicy(load(found, tuned=name == "tuned"))
+    return draw(policy, texts, seed, sampling, found.mixed_precision, hybrid if mixed else None)

@@ -68,7 +68,7 @@ FLAGS = {
     "train": "--algo --config --device --dry-run --max-steps --model --output --preset --prompts --push-to-hub --resume"
     " --reward --seed --set",
     "export": "--checkpoint --output --push-to-hub --set",
-    "sample": "--compare-base --count --device --output --prompt --seed --set --steps",
+    "sample": "--compare-base --count --device --output --prompt --seed --set --steps --tuned-share",
     "runs": "--json",
     "report": "",
     "snr": "--batches --config --device --model --preset --prompts --reward --seed --set",

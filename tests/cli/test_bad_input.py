@@ -113,6 +113,8 @@ BAD_INPUT = [
     ("sample scenes", "Missing option '--prompt'"),
     ("sample ./absent --prompt cat", "There is no model './absent'"),
     ("sample done --prompt cat", "The run done is not finished; continue it with `genrl train --resume done`."),
+    ("sample scenes --prompt cat --tuned-share 0.5", "'scenes' is no run, so no share of its steps is tuned"),
+    ("sample scenes --prompt cat --tuned-share 1.5", "Invalid value for '--tuned-share'"),
     ("sample scenes --prompt cat --compare-base", "'scenes' is no run, so there is nothing to compare"),
 ]
 

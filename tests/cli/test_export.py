@@ -16,10 +16,10 @@ from typer.testing import CliRunner
 
 from genrl import checkpoint
 from genrl.cli.app import app
-from genrl.cli.drawing import find, load
 from genrl.config import resolve
 from genrl.evaluation import Evaluator
 from genrl.export import read_record
+from genrl.judging.source import find, load
 from genrl.policy import WeightedPolicy
 from genrl.prompts import train_and_heldout
 from genrl.rewards import RewardPanel, resolve_reward

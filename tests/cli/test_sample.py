@@ -13,10 +13,12 @@ from torch import Tensor
 from typer.testing import CliRunner
 
 from genrl.cli.app import app
-from genrl.cli.drawing import draw, find, load
 from genrl.cli.pictures import write_pictures, write_sheet
 from genrl.config import resolve, to_yaml
+from genrl.judging.drawing import draw, hybrid_policy
+from genrl.judging.source import find, load
 from genrl.models import add_lora
+from genrl.policy import WeightedPolicy
 from genrl.scenes.folder import build_pipeline
 
 CALL = ["model.call.guidance_scale=1.0", "model.call.use_resolution_binning=false"]
@@ -54,7 +56,7 @@ def finished(folder: Path, tiny: Path, weights: str) -> Path:
 
 def pictures(source: Path, tuned: bool = True, seed: int = 0, steps: int = 2) -> Tensor:
     found = find(str(source), CALL, "cpu")
-    return draw(load(found, tuned), PROMPTS, seed, replace(found.sampling, steps=steps))
+    return draw(WeightedPolicy(load(found, tuned)), PROMPTS, seed, replace(found.sampling, steps=steps))
 
 
 def test_the_same_seed_draws_the_same_and_places_differ(tiny: Path) -> None:
@@ -74,6 +76,27 @@ def test_a_run_draws_with_its_own_weights_and_its_base(weights: str, tiny: Path,
     assert (pictures(run) - pictures(tiny)).abs().max() > 1e-3
 
 
+@pytest.mark.parametrize("weights", ["full", "lora"])
+def test_hybrid_inference_switches_at_a_step(weights: str, tiny: Path, tmp_path: Path) -> None:
+    """All steps tuned, or none, is to the last bit what the tuned weights, or the base's, draw; in between it is neither."""
+    found = find(str(finished(tmp_path / "run", tiny, weights)), [], "cpu")
+    sampling = replace(found.sampling, steps=5)
+    hybrid = {steps: draw(hybrid_policy(found), PROMPTS, 0, sampling, tuned_steps=steps) for steps in (0, 4, 5)}
+    tuned, base = (draw(WeightedPolicy(load(found, which)), PROMPTS, 0, sampling) for which in (True, False))
+    assert torch.equal(hybrid[5], tuned)
+    assert torch.equal(hybrid[0], base)
+    assert all((hybrid[4] - other).abs().max() > 1e-4 for other in (tuned, base))
+
+
+def test_a_share_of_equal_weights_is_all_of_them(tiny: Path, tmp_path: Path) -> None:
+    """Where the walk is cut in two, nothing but the weights changes."""
+    found = find(str(finished(tmp_path / "run", tiny, "lora")), [], "cpu")
+    policy = WeightedPolicy(load(found), frozenset({"reference"}))
+    sampling = replace(found.sampling, steps=5)
+    whole = draw(policy, PROMPTS, 0, sampling)
+    assert all(torch.equal(draw(policy, PROMPTS, 0, sampling, tuned_steps=steps), whole) for steps in range(5))
+
+
 def test_sample_writes_each_picture_and_a_sheet(tiny: Path, tmp_path: Path) -> None:
     run, output = finished(tmp_path / "run", tiny, "full"), tmp_path / "drawn"
     options = ["--prompt", "a red circle", "--prompt", "Two/blue stars!", "--count", "2", "--output", str(output)]
@@ -85,6 +108,14 @@ def test_sample_writes_each_picture_and_a_sheet(tiny: Path, tmp_path: Path) -> N
     drawn = np.asarray(Image.open(output / "tuned-001-a-red-circle.png"))
     assert drawn.shape == (32, 32, 3)
     assert not np.array_equal(drawn, np.asarray(Image.open(output / "base-001-a-red-circle.png")))
+
+
+def test_tuned_share_is_rounded_to_a_step_and_said(tiny: Path, tmp_path: Path) -> None:
+    run, output = finished(tmp_path / "run", tiny, "full"), tmp_path / "drawn"
+    options = ["--prompt", "a red circle", "--count", "1", "--steps", "7", "--output", str(output), "--device", "cpu"]
+    result = CliRunner().invoke(app, ["sample", str(run), *options, "--tuned-share", "0.8"])
+    assert result.exit_code == 0, result.output
+    assert "The first 6 of 7 steps are tuned" in result.output
 
 
 def test_videos_become_gifs_and_show_their_middle(tmp_path: Path) -> None:

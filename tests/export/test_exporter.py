@@ -10,9 +10,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from genrl.cli.drawing import Found, draw, find, load
 from genrl.config import RunConfig, resolve
 from genrl.export import Exporter, read_record
+from genrl.judging.drawing import draw
+from genrl.judging.source import Found, find, load
 from genrl.models import DiffusersModel, adapters_disabled, add_lora
 from genrl.models.media import to_tensor
 from genrl.policy import WeightedPolicy
@@ -72,7 +73,7 @@ def own_picture(pipe: Any, config: RunConfig, shape: tuple[int, ...]) -> Tensor:
 
 
 def drawn(model: DiffusersModel, found: Found) -> Tensor:
-    return draw(model, [PROMPT], 0, found.sampling, found.mixed_precision)
+    return draw(WeightedPolicy(model), [PROMPT], 0, found.sampling, found.mixed_precision)
 
 
 @pytest.mark.parametrize("family", ["sd3", "wan", *(pytest.param(name, marks=pytest.mark.slow) for name in OTHERS)])

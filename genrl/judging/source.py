@@ -1,0 +1,121 @@
+"""From what the user names to a model and the configuration that it is judged by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from genrl.checkpoint import MANIFEST, MODEL, found
+from genrl.config import RunConfig, check_device, check_model, model_folder, resolve
+from genrl.config.resume import FILE
+from genrl.config.world import SCENES
+from genrl.errors import ModelError
+from genrl.export import FILE as RECORD
+from genrl.export import read_record
+from genrl.models import DiffusersModel, load_lora, load_model
+from genrl.settings import ModelSettings
+from genrl.types import Sampling
+
+#: What a model that no run has evaluated is drawn with: as many steps as flow models usually get, on their own grid.
+PLAIN = {"sampling": {"steps": 28, "shift": None}, "evaluation": {"steps": 0}, "train": {"mixed_precision": "no"}}
+
+
+@dataclass(frozen=True)
+class Found:
+    """A model: its configuration (of its base, and of how it is evaluated), and its folder of trained weights if it has one."""
+
+    config: RunConfig
+    tuned: Path | None
+
+    @property
+    def base(self) -> ModelSettings:
+        return self.config.model
+
+    @property
+    def sampling(self) -> Sampling:
+        """As in the run's evaluation."""
+        return replace(self.config.sampling, steps=self.config.evaluation.steps or self.config.sampling.steps)
+
+    @property
+    def mixed_precision(self) -> str:
+        return self.config.train.mixed_precision
+
+    @property
+    def untuned(self) -> Found:
+        """The base, judged as this is."""
+        return replace(self, tuned=None)
+
+
+def find(source: str, sets: Sequence[str] = (), device: str | None = None, flags: Mapping[str, Any] | None = None) -> Found:
+    """What `source` names: a finished run, a checkpoint, an exported folder, a diffusers folder, a hub id or "scenes".
+
+    sets, flags: changes of the configuration, as in `genrl.config.resolve`.
+    """
+    folder, asked = Path(source), dict(flags or {}) | ({} if device is None else {"run.device": device})
+    if (folder / FILE).is_file():
+        config = resolve(config=folder / FILE, preset="none", sets=sets, flags=asked)
+        tuned: Path | None = folder / MODEL
+        if not (folder / MODEL).is_dir():
+            raise ModelError(f"The run {source} is not finished; {_instead(folder)}.")
+    elif (folder / MANIFEST).is_file() or (folder / RECORD).is_file():
+        tuned = folder / MODEL if (folder / MANIFEST).is_file() else folder
+        run = _run_of(tuned)
+        if not (tuned / RECORD).is_file():
+            raise ModelError(
+                f"The checkpoint {source} holds full weights and no model to load; write one with "
+                f"`genrl export {run or 'RUN'} --checkpoint {int(folder.name.rpartition('-')[2])}` and name its folder."
+            )
+        config = resolve(config=run / FILE if run else read_record(tuned).config, preset="none", sets=sets, flags=asked)
+    else:
+        tuned, plain = None, {} if source == SCENES else PLAIN
+        config = resolve(config=plain, sets=sets, flags={"model.path": source} | asked)
+        check_model(config.model)
+    check_device(config.run, config.train)
+    return Found(config, tuned)
+
+
+def load(source: Found, tuned: bool = True) -> DiffusersModel:
+    """The model with the run's weights, or without."""
+    folder, base = source.tuned if tuned else None, source.base
+    whole = folder is not None and (folder / "model_index.json").is_file()
+    model = load_model(
+        folder if whole and folder is not None else model_folder(base.path),
+        call=base.call,
+        dtype=base.dtype,
+        device=device_of(source.config.run.device),
+        revision=None if whole else base.revision,
+        trust_remote_code=base.trust_remote_code,
+        max_rows=base.max_rows or None,
+    )
+    if folder is not None and not whole:
+        load_lora(model, folder)
+    return model
+
+
+def device_of(name: str) -> torch.device:
+    if name != "auto":
+        return torch.device(name)
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def _run_of(model: Path) -> Path | None:
+    """The run in whose folder these weights lie, where runs and `genrl export` put them; None elsewhere."""
+    folder = model.absolute()
+    if folder.parent.parent.name == "checkpoints":
+        run = folder.parents[2]
+    else:
+        run = folder.parents[1] if folder.parent.name == "exports" else folder.parent
+    return run if (run / FILE).is_file() and (folder.name == MODEL or folder.parent.name == "exports") else None
+
+
+def _instead(run: Path) -> str:
+    """What to do with a run that has no model yet."""
+    ready = [folder / MODEL for folder in found(run / "checkpoints") if (folder / MODEL).is_dir()]
+    drawn = f", or draw from its newest checkpoint: {ready[-1]}" if ready else ""
+    return f"continue it with `genrl train --resume {run}`{drawn}"
