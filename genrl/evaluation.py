@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from genrl.errors import RewardError
+from genrl.monitoring import picture_values
 from genrl.policy import WeightedPolicy
 from genrl.protocols import Solver
 from genrl.randomness import Randomness
@@ -66,7 +67,8 @@ class Evaluator:
             latents = self.latents(policy, batch)
             pictures = policy.decode(latents)
             parts.append(rewards.score(prompts, pictures, latents=latents, groups=groups))
-            metrics.append(rewards.metrics(prompts, pictures, latents=latents, groups=groups))
+            seen = {name: values.double().cpu() for name, values in picture_values(pictures, latents, groups).items()}
+            metrics.append(rewards.metrics(prompts, pictures, latents=latents, groups=groups) | seen)
             images |= {i: picture.cpu() for i, picture in zip(batch, pictures, strict=True) if i < self.settings.grid}
         scores, order = Scores.join(parts), [i for batch in batches for i in batch]
         measured = measure(rewards, scores) | {name: torch.cat([part[name] for part in metrics]) for name in metrics[0]}

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from genrl.evaluation import Evaluation
+from genrl.monitoring import PREFIX as PICTURES
 from genrl.report import write_report
 from genrl.tracking import FlatRewards, LiveView, MetricsLog, save_before_after, save_grid
 
@@ -134,9 +135,9 @@ def load_evaluation(folder: Path, step: int) -> Evaluation | None:
 
 
 def _watched(evaluation: Evaluation) -> dict[str, float]:
-    """The metrics that are measured beside the rewards."""
-    skip = {"reward"} | {name for name in evaluation.values if name.startswith("rewards/")}
-    return {name: mean for name, mean in evaluation.means().items() if name not in skip}
+    """The metrics that rewards measure without being trained on them."""
+    means = evaluation.means().items()
+    return {name: mean for name, mean in means if name != "reward" and not name.startswith(("rewards/", PICTURES))}
 
 
 def _plain(values: np.ndarray) -> list[float | None]:

@@ -16,6 +16,7 @@ from genrl import checkpoint
 from genrl.errors import CheckpointError, RewardError
 from genrl.evaluation import Evaluation, Evaluator
 from genrl.metering import Meter, reward_metrics
+from genrl.monitoring import picture_metrics
 from genrl.optimization import Optimization
 from genrl.policy import COUNTED, WeightedPolicy
 from genrl.protocols import Algorithm, PromptSource
@@ -94,7 +95,7 @@ class Trainer:
         policy.encode([prompt.text for prompt in prompts])
 
         size = self.train.rollout_prompts or count
-        batches = [partial(self.explore, prompts[n : n + size], plan, rng) for n in range(0, count, size)]  # explore
+        batches = [partial(self.explore, prompts[n : n + size], plan, rng, meter) for n in range(0, count, size)]  # explore
         score = partial(score_members, self.rewards, state={"global_step": k, "max_steps": self.train.max_steps})
         scored, waited = overlapped(batches, score)  # score one batch while the next is explored
         groups, scores, noted = complete_groups(self.rewards, scored)  # (R, N, G)
@@ -112,12 +113,15 @@ class Trainer:
         return measured | {"rewards/wait": waited, "rewards/wait_share": waited / spent, "step_time": spent}
 
     @torch.no_grad()
-    def explore(self, prompts: Sequence[Prompt], plan: StepPlan, rng: Randomness) -> Explored:
-        """Roll out a group for each prompt, all in one batch, and decode it if a reward looks at pictures."""
+    def explore(self, prompts: Sequence[Prompt], plan: StepPlan, rng: Randomness, meter: Meter) -> Explored:
+        """Roll out a group for each prompt, all in one batch; decode it if a reward looks at pictures, and measure them."""
         with self.accelerator.autocast(), self.policy.using(self.algorithm.rollout_weights):
             groups = self.algorithm.rollout(self.policy, prompts, plan, self.sampling, rng)
         latents = torch.cat([group.final for group in groups])
-        return Explored(groups, latents, self.policy.decode(latents) if self.rewards.needs_pixels else None)
+        images = self.policy.decode(latents) if self.rewards.needs_pixels else None
+        numbers = [n for n, group in enumerate(groups) for _ in range(group.size)]
+        meter.add(picture_metrics(images, latents, numbers), len(latents))
+        return Explored(groups, latents, images)
 
     def update(self, units: list[Any], meter: Meter) -> float:
         """One optimizer step over the units; returns the gradient norm."""

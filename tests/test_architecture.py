@@ -18,7 +18,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 FLOORS = {
     0: "types protocols registry errors randomness schedule spec bounds values settings statistics _version",
     1: "solvers perturbers selection surrogates advantages losses",
-    2: "policy rollout models rewards prompts scenes",
+    2: "policy rollout models rewards prompts scenes monitoring",
     3: "algorithms testing serving",
     4: "trainer checkpoint optimization evaluation metering reporting report tracking snr hub",
     5: "config export judging run",

@@ -180,6 +180,7 @@ METRIC_SOURCES = (
     ("genrl/algorithms/policy_gradient.py", ("_group_loss",)),
     ("genrl/metering.py", ("reward_metrics",)),
     ("genrl/rewards/groups.py", ("complete_groups",)),
+    ("genrl/monitoring/pictures.py", ("picture_values", "_of_each")),
     ("genrl/trainer.py", ("iterate", "update")),
     ("genrl/reporting.py", ("evaluation",)),
     ("genrl/evaluation.py", ("measure",)),

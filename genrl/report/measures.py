@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
+from genrl.monitoring import PREFIX as PICTURES
 from genrl.report.folder import RunFolder
 from genrl.statistics import Interval, bootstrap
 
@@ -15,6 +16,8 @@ from genrl.statistics import Interval, bootstrap
 TOTAL = "reward"
 #: How the evaluations call a single reward: `rewards/<name>`.
 PREFIX = "rewards/"
+#: What a held-out number is to a run.
+Role = Literal["total", "watched", "reward", "picture"]
 #: The last part of the name of a pass-or-fail verdict, which tells more than any part of a reward.
 VERDICT = "strict"
 
@@ -24,14 +27,15 @@ class Measure:
     """One held-out number over a run.
 
     role: "total" is the weighted sum of the rewards, "reward" one of them; "watched" is measured beside them: rewards of
-        weight 0, and what rewards measure without summing it (which may still be a part of one).
+        weight 0, and what rewards measure without summing it (which may still be a part of one); "picture" is measured on
+        the pictures of every run, and neither high nor low is good.
     curve: step -> its mean over the samples, with the interval.
     difference: the paired difference between the last and the first evaluation; None if there is only one.
     samples: pairs behind the difference.
     """
 
     name: str
-    role: Literal["total", "reward", "watched"]
+    role: Role
     curve: dict[int, Interval]
     difference: Interval | None
     samples: int
@@ -42,6 +46,8 @@ class Measure:
 
     @property
     def origin(self) -> str:
+        if self.role == "picture":
+            return "measured on the pictures"
         if self.role == "watched":
             return "watched, weight 0" if self.name.startswith(PREFIX) else f"measured by {self.name.partition('/')[0]}"
         return "one of the rewards" if self.role == "reward" else "the sum of the rewards"
@@ -65,12 +71,12 @@ class Measure:
 
 
 def measures(run: RunFolder) -> list[Measure]:
-    """Every number that the run's evaluations have, the total first, then what was watched, then single rewards."""
-    order = ("total", "watched", "reward")
+    """Every number that the run's evaluations have: the total, what was watched, single rewards, and the pictures' own."""
+    order = get_args(Role)
     return [measure(run, name, role) for name, role in sorted(_roles(run), key=lambda found: order.index(found[1]))]
 
 
-def measure(run: RunFolder, name: str, role: Literal["total", "reward", "watched"], every: bool = True) -> Measure:
+def measure(run: RunFolder, name: str, role: Role, every: bool = True) -> Measure:
     """One number of a run; `every` bootstraps all evaluations, else the first and the last alone."""
     values = {step: found[name] for step, found in run.evaluations.items() if np.isfinite(found.get(name, np.nan)).any()}
     steps = list(values) if every else sorted({*list(values)[:1], *list(values)[-1:]})
@@ -90,7 +96,7 @@ def headline(run: RunFolder) -> tuple[Measure | None, Measure | None]:
     return total, measure(run, first["watched"], "watched", every=False) if "watched" in first else None
 
 
-def _roles(run: RunFolder) -> Iterator[tuple[str, Literal["total", "reward", "watched"]]]:
+def _roles(run: RunFolder) -> Iterator[tuple[str, Role]]:
     names = dict.fromkeys(
         name for values in run.evaluations.values() for name, numbers in values.items() if np.isfinite(numbers).any()
     )
@@ -99,6 +105,8 @@ def _roles(run: RunFolder) -> Iterator[tuple[str, Literal["total", "reward", "wa
     for name in names:
         if name == TOTAL:
             yield name, "total"
+        elif name.startswith(PICTURES):
+            yield name, "picture"
         elif not name.startswith(PREFIX) or name.removeprefix(PREFIX) not in weights:
             yield name, "watched"
         elif weights != {name.removeprefix(PREFIX): 1.0}:

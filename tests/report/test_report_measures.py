@@ -23,7 +23,7 @@ def run_of(evaluations: dict[int, dict[str, Any]], weights: dict[str, float]) ->
 
 
 def test_roles_follow_the_weights() -> None:
-    names = ("reward", "rewards/hps", "rewards/clip", "rewards/aesthetic", "hps/sharpness")
+    names = ("reward", "rewards/hps", "pictures/grid", "rewards/clip", "rewards/aesthetic", "hps/sharpness")
     values = {name: [0.0, 1.0] for name in names}
     run = run_of({0: values}, {"my.py:hps": 1.0, "clip": -0.3, "aesthetic": 0.0})
     told = {found.label: (found.role, found.origin) for found in measures(run)}
@@ -33,6 +33,7 @@ def test_roles_follow_the_weights() -> None:
         "hps/sharpness": ("watched", "measured by hps"),
         "hps": ("reward", "one of the rewards"),
         "clip": ("reward", "one of the rewards"),
+        "pictures/grid": ("picture", "measured on the pictures"),
     }
 
 
