@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 
-from genrl.monitoring import PREFIX as PICTURES
 from genrl.report.folder import RunFolder
 from genrl.statistics import Interval, bootstrap
 
 #: The reward that training maximises, as a whole.
 TOTAL = "reward"
-#: How the evaluations call a single reward: `rewards/<name>`.
-PREFIX = "rewards/"
+#: How the evaluations call a single reward, `rewards/<name>`, and what `genrl.monitoring` measures, which needs torch.
+PREFIX, PICTURES = "rewards/", "pictures/"
 #: What a held-out number is to a run.
 Role = Literal["total", "watched", "reward", "picture"]
 #: The last part of the name of a pass-or-fail verdict, which tells more than any part of a reward.
@@ -100,8 +99,7 @@ def _roles(run: RunFolder) -> Iterator[tuple[str, Role]]:
     names = dict.fromkeys(
         name for values in run.evaluations.values() for name, numbers in values.items() if np.isfinite(numbers).any()
     )
-    # A reward that is a function goes by the part behind the colon.
-    weights = {reward["name"].rpartition(":")[2]: reward["weight"] for reward in run.config["rewards"] if reward["weight"]}
+    weights = {label(reward): reward["weight"] for reward in run.config["rewards"] if reward["weight"]}
     for name in names:
         if name == TOTAL:
             yield name, "total"
@@ -112,3 +110,8 @@ def _roles(run: RunFolder) -> Iterator[tuple[str, Role]]:
         elif weights != {name.removeprefix(PREFIX): 1.0}:
             # A single reward of weight 1 is the total.
             yield name, "reward"
+
+
+def label(reward: Mapping[str, Any]) -> str:
+    """What a reward is called in metrics: its label, else its name, of a function the part behind the colon."""
+    return reward.get("label") or reward["name"].rpartition(":")[2]

@@ -53,4 +53,6 @@ def _rows(section: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def _reward(reward: Mapping[str, Any]) -> str:
     role = f"weight {reward['weight']:g}" if reward["weight"] else "weight 0, only watched"
-    return f"{role}, {brief(reward['options'])}" if reward["options"] else role
+    called = f"called {reward['label']}" if reward.get("label") else ""
+    options = brief(reward["options"]) if reward["options"] else ""
+    return ", ".join(part for part in (role, called, options) if part)

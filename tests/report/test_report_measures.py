@@ -17,7 +17,7 @@ SPREAD = RNG.normal(0, 1, 200)
 
 
 def run_of(evaluations: dict[int, dict[str, Any]], weights: dict[str, float]) -> RunFolder:
-    config = {"rewards": [{"name": name, "weight": weight} for name, weight in weights.items()]}
+    config = {"rewards": [{"name": name, "weight": weight, "label": ""} for name, weight in weights.items()]}
     found = {step: {name: np.asarray(v, float) for name, v in values.items()} for step, values in evaluations.items()}
     return RunFolder(Path(), config, {}, [], found, {}, None)
 
@@ -35,6 +35,12 @@ def test_roles_follow_the_weights() -> None:
         "clip": ("reward", "one of the rewards"),
         "pictures/grid": ("picture", "measured on the pictures"),
     }
+
+
+def test_a_reward_goes_by_its_label() -> None:
+    run = run_of({0: {"reward": [0.0, 1.0], "rewards/faces": [0.0, 1.0]}}, {"asking": 0.5})
+    run.config["rewards"][0]["label"] = "faces"
+    assert [(found.label, found.role) for found in measures(run)] == [("reward", "total"), ("faces", "reward")]
 
 
 @pytest.mark.parametrize(("weight", "shown"), [(1.0, ["reward"]), (0.5, ["reward", "rewards/hps"])])
