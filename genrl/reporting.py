@@ -91,8 +91,8 @@ class RunReporter:
             path = write_report(self.folder, state)
         except Exception as error:
             self.say(
-                f"The report could not be written ({type(error).__name__}: {error}); the run itself is not affected. "
-                f"Try again with: genrl report {self.folder}"
+                f"The report could not be written ({escape(f'{type(error).__name__}: {error}')}); the run itself is not "
+                f"affected. Try again with: genrl report {self.folder}"
             )
         else:
             self.say(f"Report: [bold]{path}[/]")

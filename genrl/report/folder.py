@@ -17,6 +17,8 @@ from genrl.errors import RunFolderError
 from genrl.tracking import MetricsLog
 
 CONFIG, METRICS, ALARMS = "config.yaml", "metrics.jsonl", "alarms.jsonl"
+#: What the configuration of any run has.
+SECTIONS = {"algorithm", "sampling", "model", "rewards", "prompts", "train", "evaluation", "run"}
 #: A run that has written nothing for this many of its longest iterations, and at least so many seconds, has stopped.
 PATIENCE, PATIENCE_SECONDS = 5, 120
 
@@ -87,10 +89,12 @@ def read_run(path: Path) -> RunFolder:
     """The run in the folder `path`, finished or not; RunFolderError if there is none or a file of it is damaged."""
     if not is_run(path):
         raise RunFolderError(f"There is no run in {str(path)!r}: {path / CONFIG} is missing. Give the folder of a run.")
-    rows = MetricsLog(path / METRICS).rows()
+    rows, config = MetricsLog(path / METRICS).rows(), _mapping(path / CONFIG)
+    if not config.keys() >= SECTIONS:
+        raise RunFolderError(f"{path / CONFIG} is not the configuration of a run; give the folder of a run.")
     return RunFolder(
         path=path,
-        config=_mapping(path / CONFIG),
+        config=config,
         environment=_mapping(path / "environment.yaml"),
         iterations=[row for row in rows if "step_time" in row],
         evaluations={_step(file): _values(file) for file in sorted((path / "evaluations").glob("step-*.json"))},
@@ -116,4 +120,4 @@ def _mapping(file: Path) -> dict[str, Any]:
         data = yaml.safe_load(file.read_text(encoding="utf-8")) if file.exists() else {}
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise RunFolderError(f"{file} is not the YAML that genrl wrote ({error}); restore it.") from error
-    return data or {}
+    return data if isinstance(data, dict) else {}

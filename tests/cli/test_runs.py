@@ -74,6 +74,13 @@ def test_damaged_run_is_named_and_the_others_are_shown(folder: Path) -> None:
     assert "step-000000.json is damaged" in " ".join(result.stderr.split())
 
 
+def test_configuration_of_another_program_is_no_run(folder: Path) -> None:
+    (folder / "runs/nothing" / CONFIG).write_text("- a list\n")
+    result = CliRunner().invoke(app, ["runs", "--json"])
+    assert len(json.loads(result.stdout)) == 2
+    assert "runs/nothing/config.yaml is not the configuration of a run" in " ".join(result.stderr.split())
+
+
 def test_no_runs_is_an_error_with_the_cure(tmp_path: Path) -> None:
     assert "start one with `genrl train`" in run("runs", str(tmp_path), code=2)
 

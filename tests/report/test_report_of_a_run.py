@@ -18,7 +18,7 @@ from tests.run_folders import write_run
 
 def test_a_page_that_fails_is_said_and_nothing_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
-        raise OSError("No space left on device")
+        raise OSError("No space left on device [/bold]")
 
     said = io.StringIO()
     reporter = RunReporter(write_run(tmp_path / "run"), "neighbor-grpo", 4, Console(file=said))
@@ -26,7 +26,7 @@ def test_a_page_that_fails_is_said_and_nothing_more(tmp_path: Path, monkeypatch:
     assert "Report: " in said.getvalue()
     monkeypatch.setattr("genrl.reporting.write_report", full)
     reporter.report("finished")
-    assert "could not be written (OSError: No space left on device)" in said.getvalue()
+    assert "could not be written (OSError: No space left on device [/bold])" in said.getvalue()
     assert "genrl report" in said.getvalue()
 
 
