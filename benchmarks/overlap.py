@@ -152,10 +152,10 @@ def main() -> None:
     found = measure(config, options.rollout_prompts, options.rounds)
     print(f"{table(found)}\n\n{verdict(found)}")
     if options.output:
+        groups = f"{config.train.prompts_per_iteration} prompts of {config.sampling.group_size} members"
         set_up = (
-            f"The embedded model, `{options.algorithm}`, {config.train.prompts_per_iteration} prompts of "
-            f"{config.sampling.group_size} members and {config.sampling.steps} steps, {options.rollout_prompts} at a time, one CPU thread; medians of "
-            f"{options.rounds} rounds."
+            f"The embedded model, `{options.algorithm}`, {groups} and {config.sampling.steps} steps, "
+            f"{options.rollout_prompts} prompts at a time, one CPU thread; medians of {options.rounds} rounds."
         )
         options.output.write_text(page(found, f"python {' '.join(sys.argv)}", set_up))
 

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from torch import Tensor
 
 from genrl.registry import register
+from genrl.rewards.examples import circle
 
 
 @register("reward", "colorfulness")
@@ -24,6 +25,10 @@ class Colorfulness:
     """
 
     media: ClassVar[str] = "tensor"
+
+    def known_answers(self) -> tuple[dict[str, Any], Tensor, Tensor]:
+        """Columns of a prompt, a picture that scores high and one that scores low, (3, H, W) in [0, 1]."""
+        return {"prompt": "a red circle"}, circle(), circle().mean(dim=0).expand(3, -1, -1)
 
     def __call__(self, prompts: list[str], completions: Tensor, **columns: Any) -> list[float | None]:
         red, green, blue = completions.double().movedim(-3, 1).flatten(2).unbind(1)

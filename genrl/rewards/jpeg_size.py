@@ -7,9 +7,11 @@ from io import BytesIO
 from typing import Any
 
 from PIL import Image
+from torch import Tensor
 
 from genrl.errors import ConfigError
 from genrl.registry import register
+from genrl.rewards.examples import circle, noise
 from genrl.rewards.media import frames
 
 
@@ -34,6 +36,11 @@ class JpegSize:
     def __post_init__(self) -> None:
         if not 1 <= self.quality <= 95:
             raise ConfigError(f"jpeg-size has quality {self.quality}; JPEG knows 1 to 95.")
+
+    def known_answers(self) -> tuple[dict[str, Any], Tensor, Tensor]:
+        """Columns of a prompt, a picture that scores high and one that scores low, (3, H, W) in [0, 1]."""
+        small, large = circle(), noise()
+        return {"prompt": "a red circle"}, *((small, large) if self.compressible else (large, small))
 
     def __call__(self, prompts: list[str], completions: Any, **columns: Any) -> list[float | None]:
         sign = -1 if self.compressible else 1

@@ -151,8 +151,8 @@ def _numbers(term: RewardTerm, answer: Any, rows: Evidence) -> tuple[Tensor, dic
         row, reason = min(reasons.items())
         others = f" and {len(reasons) - 1} more" if len(reasons) > 1 else ""
         raise RewardError(
-            f"Reward {term.name!r} has no score for {rows.of(row, term.name)}{others}: {reason}. Mend its cause, or set "
-            f"rewards.{term.name}.on_failure=drop to go on without the groups of such pictures."
+            f"Reward {term.name!r} has no score for {rows.of(row, term.name)}{others}: {reason}. Mend its cause, or set the "
+            "reward's on_failure to drop, to go on without the groups of such pictures."
         )
     return values, reasons
 

@@ -7,8 +7,10 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
+from torch.nn.functional import avg_pool2d
 
 from genrl.registry import register
+from genrl.rewards.examples import circle
 
 #: Red, green and blue in grey by ITU-R BT.601, as PIL and OpenCV weigh them.
 LUMA = (0.299, 0.587, 0.114)
@@ -30,6 +32,11 @@ class Sharpness:
     media: ClassVar[str] = "tensor"
     differentiable: ClassVar[bool] = True
     bounds: ClassVar[tuple[float, float]] = (0.0, 1.0)
+
+    def known_answers(self) -> tuple[dict[str, Any], Tensor, Tensor]:
+        """Columns of a prompt, a picture that scores high and one that scores low, (3, H, W) in [0, 1]."""
+        blurred = avg_pool2d(circle()[None], kernel_size=9, stride=1, padding=4, count_include_pad=False)[0]
+        return {"prompt": "a red circle"}, circle(), blurred
 
     def __call__(self, prompts: list[str], completions: Tensor, **columns: Any) -> Tensor:
         luma = torch.tensor(LUMA, device=completions.device)[:, None, None]

@@ -32,9 +32,10 @@ class WinRate:
     size; give `margin` what is noise. A group's mean is 1/2 whatever its pictures are worth, so progress shows only in
     other rewards, such as the wrapped one with weight 0.
 
-    of: the reward whose scores are compared, as `--reward` takes it; or a function that compares by itself,
-        `f(prompts, completions, opponents, **columns)`, and answers with the probability that each completion beats its
-        opponent. That one is asked about every ordered pair of a group, so that a liking for the first place cancels out.
+    of: the reward whose scores are compared, as `--reward` takes it but without a weight; or a function that compares
+        by itself, `f(prompts, completions, opponents, **columns)`, and answers with the probability that each completion
+        beats its opponent. That one is asked about every ordered pair of a group, so that a liking for the first place
+        cancels out.
     options: fields of that reward.
     margin: scores that differ by no more are a tie. Up, small differences are ignored; down, every difference decides. A
         function that compares by itself takes none.
@@ -47,6 +48,8 @@ class WinRate:
     bounds: ClassVar[tuple[float, float]] = (0.0, 1.0)
 
     def __post_init__(self) -> None:
+        if "=" in self.of:
+            raise ConfigError(f"win-rate is of {self.of!r}; give the weight to win-rate itself.")
         if self.margin and self._compares:
             raise ConfigError(f"win-rate has margin {self.margin}, but {self.of!r} compares by itself; set margin=0.")
 

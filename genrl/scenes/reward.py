@@ -12,6 +12,8 @@ from PIL import Image
 from torch import Tensor
 
 from genrl.registry import register
+from genrl.scenes.drawing import draw
+from genrl.scenes.grammar import rows
 from genrl.scenes.scorer import score
 
 
@@ -50,10 +52,17 @@ class ScenesReward:
     correctness: float = 0.6
     quality: float = 0.4
     media: ClassVar[str] = "tensor"
+    example_shape: ClassVar[tuple[int, ...]] = (3, 32, 32)
 
     def __call__(self, prompts: list[str], completions: Tensor | Sequence[Image.Image], **columns: Any) -> list[float]:
         scores = score(prompts, _tensor(completions))
         return (self.correctness * scores.correctness + self.quality * scores.quality).tolist()
+
+    def known_answers(self) -> tuple[dict[str, Any], Tensor, Tensor]:
+        """Columns of a prompt, a picture of it and a picture of another prompt, (3, 32, 32) in [0, 1], both cleanly drawn."""
+        asked, other = "a red circle", "two blue squares"
+        good, bad = torch.from_numpy(draw(rows([asked, other]), np.ones(2), np.random.default_rng(0)))
+        return {"prompt": asked}, good, bad
 
     def metrics(
         self, prompts: list[str], completions: Tensor | Sequence[Image.Image], **columns: Any

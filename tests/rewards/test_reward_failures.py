@@ -43,7 +43,7 @@ def test_stop_names_reward_row_and_reason_and_saves_the_picture(prompts, images,
     path = tmp_path / "failures" / "r0-step-7-row-1.png"
     assert str(caught.value) == (
         f"Reward 'r0' has no score for row 1 (prompt 'a dog'; picture: {path}) and 1 more: 504 from the judge. Mend its "
-        "cause, or set rewards.r0.on_failure=drop to go on without the groups of such pictures."
+        "cause, or set the reward's on_failure to drop, to go on without the groups of such pictures."
     )
     np.testing.assert_allclose(np.asarray(Image.open(path)) / 255, images[1].permute(1, 2, 0), atol=0.5 / 255 + 1e-6)
 

@@ -86,6 +86,8 @@ def test_it_takes_after_what_it_wraps(file):
     assert WinRate(of="jpeg-size", options={"quality": 50}).media == "pil"
     with pytest.raises(ConfigError, match="JPEG knows 1 to 95"):
         WinRate(of="jpeg-size", options={"quality": 500}).check()
+    with pytest.raises(ConfigError, match="give the weight to win-rate itself"):
+        WinRate(of="jpeg-size=0.5")
     with pytest.raises(ConfigError, match="compares by itself; set margin=0"):
         WinRate(of=f"{file}:judge", margin=0.1)
     with pytest.raises(RewardError, match=r"'loud' answered 2.0 .* outside its declared bounds \[0, 1\]"):
