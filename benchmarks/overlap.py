@@ -13,6 +13,7 @@ import argparse
 import statistics
 import sys
 import tempfile
+import textwrap
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -126,7 +127,7 @@ def page(found: dict[str, list[Timing]], command: str, set_up: str) -> str:
 {command}
 ```
 
-A reward that sleeps for half the rollout's time, as one that waits for a server does. {set_up}
+{textwrap.fill("A reward that sleeps for half the rollout's time, as one that waits for a server does. " + set_up, 120)}
 
 {table(found)}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -29,13 +30,14 @@ class Evaluation:
     """One evaluation: `images` for the grid, and per-sample `values` (S,) by name, `reward` first.
 
     A value is NaN where a reward does not apply or has no score; it enters no mean and no interval. failures: for each
-    reward by name, the samples that it could not score and why.
+    reward by name, the samples that it could not score and why. samples: rows with what rewards logged about each.
     """
 
     prompts: list[str]
     images: Tensor
     values: dict[str, np.ndarray]
     failures: dict[str, dict[int, str]] = field(default_factory=dict)
+    samples: list[dict[str, Any]] = field(default_factory=list)
 
     def means(self) -> dict[str, float]:
         """By name, of the samples that have a value; a name of which none has one is left out."""
@@ -74,11 +76,12 @@ class Evaluator:
         measured = measure(rewards, scores) | {name: torch.cat([part[name] for part in metrics]) for name in metrics[0]}
         if bool(scores.failed.any()) and bool(measured["reward"].isnan().all()):
             raise RewardError(f"No held-out picture has all its scores: {scores.complaint()}.")
-        place = torch.tensor(order).argsort()
+        place, samples = torch.tensor(order).argsort(), scores.samples([self.prompt(i) for i in order])
         return Evaluation(
             prompts=[self.prompt(i).text for i in sorted(images)],
             images=torch.stack([images[i] for i in sorted(images)]) if images else pictures[:0].cpu(),
             values={name: values[place].numpy() for name, values in measured.items()},
+            samples=[samples[b] for b in place.tolist()] if samples else [],
             failures={name: {order[b]: why for b, why in rows.items()} for name, rows in scores.failures.items()},
         )
 

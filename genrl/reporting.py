@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,6 +26,8 @@ class RunReporter:
         self.folder, self.algorithm, self.max_steps = folder, algorithm, max_steps
         self.console = console or Console()
         self.log = MetricsLog(folder / "metrics.jsonl")
+        #: What rewards logged about single pictures.
+        self.samples = MetricsLog(folder / "samples.jsonl")
         #: Where numbers go besides the files: `track(row, step=...)`, e.g. accelerate's trackers.
         self.track: Callable[..., None] | None = None
         self.flat = FlatRewards()
@@ -35,6 +38,7 @@ class RunReporter:
     def resume(self, step: int) -> None:
         """Forget the rows that will be written again, and find the first evaluation."""
         self.log.truncate(step)
+        self.samples.truncate(step)
         self.view = LiveView(f"genrl · {self.algorithm} · {self.folder}", self.max_steps, step, self.console)
         self.first = load_evaluation(self.folder, 0)
         self.view.say(f"Continuing after step {step}.")
@@ -46,8 +50,9 @@ class RunReporter:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.view.__exit__(kind, error, trace)
 
-    def iteration(self, step: int, row: dict[str, float]) -> None:
+    def iteration(self, step: int, row: dict[str, float], samples: Sequence[dict[str, Any]] = ()) -> None:
         self._write(step, row)
+        self._write_samples(step, "train", samples)
         self.view.iteration(row)
         for name in self.flat.update(row):
             self.view.say(
@@ -62,6 +67,7 @@ class RunReporter:
         row = {f"eval/{name}": mean for name, mean in evaluation.means().items()}
         row |= {f"eval/rewards/{name}/failed": float(len(rows)) for name, rows in evaluation.failures.items()}
         self._write(step, row | {"eval/reward_low": reward.low, "eval/reward_high": reward.high})
+        self._write_samples(step, "heldout", evaluation.samples)
         if len(evaluation.images):
             save_grid(self.folder / "grids" / f"step-{step:06d}.png", evaluation.images, evaluation.prompts)
         path = self.folder / "evaluations" / f"step-{step:06d}.json"
@@ -79,6 +85,10 @@ class RunReporter:
         self.log.append({"step": step} | row)
         if self.track:
             self.track(row, step=step)
+
+    def _write_samples(self, step: int, split: str, samples: Sequence[dict[str, Any]]) -> None:
+        if samples:
+            self.samples.append(*({"step": step, "split": split} | sample for sample in samples))
 
     def saved(self, step: int, folder: Path) -> None:
         if step == self.max_steps or step < 1:

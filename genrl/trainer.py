@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -30,7 +30,7 @@ from genrl.types import Prompt, Sampling, StepPlan
 class Reporter(Protocol):
     """Who hears of a run's progress."""
 
-    def iteration(self, step: int, row: dict[str, float]) -> None: ...
+    def iteration(self, step: int, row: dict[str, float], samples: list[dict[str, Any]]) -> None: ...
 
     def evaluation(self, step: int, evaluation: Evaluation) -> None: ...
 
@@ -39,7 +39,10 @@ class Reporter(Protocol):
 
 @dataclass
 class Trainer:
-    """One run. `step` counts completed iterations; everything random is keyed by it."""
+    """One run. `step` counts completed iterations; everything random is keyed by it.
+
+    samples: the last iteration's pictures as rows, if rewards logged columns about them.
+    """
 
     algorithm: Algorithm
     policy: WeightedPolicy
@@ -57,6 +60,7 @@ class Trainer:
     #: Writes the trained weights of a step into a folder of each checkpoint, as other programs load them.
     export: Callable[[Path, int], None] | None = None
     step: int = 0
+    samples: list[dict[str, Any]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.optimization = Optimization(self.policy.parameters(), self.train, self.accelerator)
@@ -71,7 +75,7 @@ class Trainer:
             while self.step < self.train.max_steps and not stop():
                 row = self.iterate(self.step)
                 self.step += 1
-                self.reporter.iteration(self.step, row)
+                self.reporter.iteration(self.step, row, self.samples)
                 last = self.step == self.train.max_steps
                 if last or (self.evaluation.every and self.step % self.evaluation.every == 0):
                     self.evaluate()
@@ -98,7 +102,7 @@ class Trainer:
         batches = [partial(self.explore, prompts[n : n + size], plan, rng, meter) for n in range(0, count, size)]  # explore
         score = partial(score_members, self.rewards, state={"global_step": k, "max_steps": self.train.max_steps})
         scored, waited = overlapped(batches, score)  # score one batch while the next is explored
-        groups, scores, noted = complete_groups(self.rewards, scored)  # (R, N, G)
+        groups, scores, noted, self.samples = complete_groups(self.rewards, scored)  # (R, N, G)
 
         advantages = algorithm.advantage(scores, self.rewards.weights, plan)  # credit
         for group, advantage in zip(groups, advantages, strict=True):

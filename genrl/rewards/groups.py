@@ -21,11 +21,12 @@ class Explored(NamedTuple):
 
 
 class Scored(NamedTuple):
-    """Groups that have all their scores, their rewards (R, N, G), and what there is to log."""
+    """Groups that have all their scores, their rewards (R, N, G), and what there is to log of all pictures."""
 
     groups: list[RolloutGroup]
     rewards: Tensor
     metrics: dict[str, float]
+    samples: list[dict[str, Any]]
 
 
 def score_members(panel: RewardPanel, explored: Explored, state: Mapping[str, Any]) -> tuple[list[RolloutGroup], Scores]:
@@ -44,4 +45,5 @@ def complete_groups(panel: RewardPanel, scored: Sequence[tuple[list[RolloutGroup
     metrics |= {f"rewards/{name}/seconds": spent for name, spent in scores.seconds.items()}
     metrics |= {f"rewards/{name}/failed": float(len(rows)) for name, rows in scores.failures.items()}
     rewards = scores.values.view(len(scores.values), len(groups), -1)[:, kept]
-    return Scored([group for group, keep in zip(groups, kept.tolist(), strict=True) if keep], rewards, metrics)
+    samples = scores.samples([group.prompt for group in groups for _ in range(group.size)])
+    return Scored([group for group, keep in zip(groups, kept.tolist(), strict=True) if keep], rewards, metrics, samples)

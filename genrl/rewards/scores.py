@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor
+
+from genrl.types import Prompt
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,19 @@ class Scores:
             for name, rows in self.failures.items()
             if rows
         )
+
+    def samples(self, prompts: Sequence[Prompt]) -> list[dict[str, Any]]:
+        """One row a picture: its prompt, each reward, None where there is no number, and the extra columns.
+
+        Empty if no reward logged a column.
+        """
+        if not self.extras:
+            return []
+        columns: dict[str, list[Any]] = {"prompt": [prompt.text for prompt in prompts]}
+        for name, values in zip(self.failures, self.values.tolist(), strict=True):
+            columns[f"rewards/{name}"] = [None if math.isnan(value) else value for value in values]
+        columns |= self.extras
+        return [{name: values[b] for name, values in columns.items()} for b in range(len(prompts))]
 
     @staticmethod
     def join(parts: Sequence[Scores]) -> Scores:

@@ -1,4 +1,4 @@
-"""`metrics.jsonl`: one JSON object a line, flushed at once, so that a killed run loses nothing it has printed."""
+"""Files of one JSON object a line, flushed at once, so that a killed run loses nothing it has printed."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ class MetricsLog:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def append(self, row: Mapping[str, Any]) -> None:
+    def append(self, *rows: Mapping[str, Any]) -> None:
+        """Write the rows; a value that JSON does not know is written as its text."""
         with self.path.open("a") as file:
-            file.write(json.dumps(row) + "\n")
+            file.write("".join(json.dumps(row, default=str) + "\n" for row in rows))
 
     def rows(self) -> list[dict[str, Any]]:
         """Every complete row; a line that a kill cut short is not one."""
@@ -27,6 +28,8 @@ class MetricsLog:
 
     def truncate(self, step: int) -> None:
         """Keep the rows up to `step`: a resumed run writes the later ones again."""
+        if not self.path.exists():
+            return
         draft = self.path.with_suffix(".draft")
         draft.write_text("".join(json.dumps(row) + "\n" for row in self.rows() if row["step"] <= step))
         draft.replace(self.path)
