@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,6 +31,7 @@ class Evaluation:
 
     A value is NaN where a reward does not apply or has no score; it enters no mean and no interval. failures: for each
     reward by name, the samples that it could not score and why. samples: rows with what rewards logged about each.
+    weights: the digest of the parameters that drew.
     """
 
     prompts: list[str]
@@ -38,6 +39,13 @@ class Evaluation:
     values: dict[str, np.ndarray]
     failures: dict[str, dict[int, str]] = field(default_factory=dict)
     samples: list[dict[str, Any]] = field(default_factory=list)
+    weights: str = ""
+
+    @property
+    def resolution(self) -> tuple[int, ...]:
+        """(height, width), of videos (frames, height, width)."""
+        *frames, _, height, width = self.images.shape[1:]
+        return (*frames, height, width)
 
     def means(self) -> dict[str, float]:
         """By name, of the samples that have a value; a name of which none has one is left out."""
@@ -60,14 +68,21 @@ class Evaluator:
     sampling: Sampling
     settings: EvaluationSettings
 
-    def __call__(self, policy: WeightedPolicy, rewards: RewardPanel) -> Evaluation:
-        """RewardError if rewards have failed and left no sample with all its scores."""
+    def __call__(
+        self, policy: WeightedPolicy, rewards: RewardPanel, each: Callable[[list[int], Tensor], None] | None = None
+    ) -> Evaluation:
+        """RewardError if rewards have failed and left no sample with all its scores.
+
+        each: is given every batch as it is drawn, the samples' numbers and their pictures.
+        """
         parts, metrics, batches = [], [], self.batches()
         images: dict[int, Tensor] = {}
         for batch in batches:
             prompts, groups = [self.prompt(i) for i in batch], [i % len(self.prompts) for i in batch]
             latents = self.latents(policy, batch)
             pictures = policy.decode(latents)
+            if each:
+                each(batch, pictures)
             parts.append(rewards.score(prompts, pictures, latents=latents, groups=groups))
             seen = {name: values.double().cpu() for name, values in picture_values(pictures, latents, groups).items()}
             metrics.append(rewards.metrics(prompts, pictures, latents=latents, groups=groups) | seen)
@@ -82,6 +97,7 @@ class Evaluator:
             images=torch.stack([images[i] for i in sorted(images)]) if images else pictures[:0].cpu(),
             values={name: values[place].numpy() for name, values in measured.items()},
             samples=[samples[b] for b in place.tolist()] if samples else [],
+            weights=policy.digest(),
             failures={name: {order[b]: why for b, why in rows.items()} for name, rows in scores.failures.items()},
         )
 

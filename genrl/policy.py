@@ -6,6 +6,7 @@ reference costs no copy; with LoRA the reference is the network with its adapter
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -126,6 +127,14 @@ class WeightedPolicy:
     def load_weight_set(self, weights: str, tensors: Mapping[str, Tensor]) -> None:
         for name, target in self.weight_set(weights).items():
             target.copy_(tensors[name])
+
+    def digest(self) -> str:
+        """The sha256 of the trained parameters as they stand, with their names; of all parameters where none is frozen."""
+        total = hashlib.sha256()
+        for name, parameter in self.named_parameters():
+            total.update(f"{name} {parameter.dtype} {tuple(parameter.shape)}".encode())
+            total.update(parameter.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
+        return total.hexdigest()
 
     @property
     def stored_sets(self) -> list[str]:

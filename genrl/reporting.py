@@ -13,6 +13,7 @@ import torch
 from rich.console import Console
 from rich.markup import escape
 
+from genrl.eval_card import EvalCard
 from genrl.evaluation import Evaluation
 from genrl.monitoring import PREFIX as PICTURES
 from genrl.report import write_report
@@ -31,6 +32,8 @@ class RunReporter:
         #: Where numbers go besides the files: `track(row, step=...)`, e.g. accelerate's trackers.
         self.track: Callable[..., None] | None = None
         self.flat = FlatRewards()
+        #: How the run evaluates; goes beside the scores of each evaluation.
+        self.card: EvalCard | None = None
         self.first: Evaluation | None = None
         self.last: Evaluation | None = None
         self.view = LiveView(f"genrl · {algorithm} · {folder}", max_steps, 0, self.console)
@@ -75,6 +78,9 @@ class RunReporter:
         draft = path.with_suffix(".draft")
         draft.write_text(json.dumps({name: _plain(values) for name, values in evaluation.values.items()}))
         draft.replace(path)
+        if self.card:
+            card = self.card.drawn(evaluation.resolution, evaluation.weights)
+            card.write(path.with_name(f"card-{step:06d}.json"))
         others = "  ".join(f"{name} {value:.3f}" for name, value in _watched(evaluation).items())
         self.view.evaluation(step, f"reward {reward}  {others}", reward.mean)
         for name, rows in evaluation.failures.items():

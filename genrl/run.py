@@ -8,7 +8,6 @@ import platform
 import signal
 import subprocess
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -26,15 +25,13 @@ from genrl import checkpoint
 from genrl.algorithms import Algorithm
 from genrl.config import RunConfig, model_folder, to_plain, to_yaml
 from genrl.errors import ConfigError, GenrlError
-from genrl.evaluation import Evaluator
 from genrl.export import Exporter
 from genrl.hub import upload
+from genrl.judging.identity import base_version
+from genrl.judging.protocol import card_of, held_out_evaluator, prompt_sources, reward_panel
 from genrl.models import add_lora, load_model
 from genrl.policy import WeightedPolicy
-from genrl.prompts import train_and_heldout
-from genrl.registry import entry
 from genrl.reporting import RunReporter
-from genrl.rewards import RewardPanel, resolve_reward
 from genrl.settings import ModelSettings
 from genrl.trainer import Trainer
 
@@ -48,6 +45,8 @@ def start(config: RunConfig, resume: bool = False) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     reporter = RunReporter(folder, config.algorithm_name, config.train.max_steps)
     trainer = build(config, folder, reporter)
+    weights = {"source": str(folder), "model": config.model.path, "version": base_version(config.model)}
+    reporter.card = card_of(config, trainer.evaluator, trainer.rewards).with_weights(weights)
     if config.run.report_to:
         trainer.accelerator.init_trackers("genrl", config=flat(to_plain(config)))
         reporter.track = trainer.accelerator.log
@@ -79,28 +78,10 @@ def start(config: RunConfig, resume: bool = False) -> int:
 def build(config: RunConfig, folder: Path, reporter: Any) -> Trainer:
     """Assemble the trainer; everything cheap is checked before the model's weights are read."""
     config.algorithm.check(config.sampling)
-    rewards = RewardPanel(
-        [
-            resolve_reward(r.name, weight=r.weight, options=dict(r.options), label=r.label, on_failure=r.on_failure)
-            for r in config.rewards
-        ],
-        folder / "failures",
-    )
-    prompts, heldout = train_and_heldout(
-        config.prompts.source,
-        config.prompts.heldout or None,
-        count=config.prompts.heldout_count,
-        split=config.prompts.split,
-        shuffle=config.prompts.shuffle,
-        column=config.prompts.column,
-        streaming=config.prompts.streaming,
-        seed=config.run.seed,
-        revision=config.prompts.revision,
-    )
+    rewards = reward_panel(config, folder / "failures")
+    prompts, heldout = prompt_sources(config)
     if config.model.path == "scenes":
         _silence_bars()
-    # Whatever the run's seed, evaluation meets the same prompts in the same order, and so with the same noise.
-    heldout = replace(heldout, seed=config.evaluation.seed)
     accelerator = Accelerator(
         cpu=config.run.device == "cpu",
         mixed_precision=config.train.mixed_precision,
@@ -113,18 +94,12 @@ def build(config: RunConfig, folder: Path, reporter: Any) -> Trainer:
         torch.set_num_threads(config.run.threads)
     set_seed(config.run.seed)
     policy = load_policy(config.model, config.algorithm, config.train.ema_decay > 0, accelerator.device)
-    evaluator = Evaluator(
-        heldout.draw(0, min(len(heldout), config.evaluation.samples)),
-        entry("solver", "euler").target(),
-        config.sampling,
-        config.evaluation,
-    )
     return Trainer(
         algorithm=config.algorithm,
         policy=policy,
         prompts=prompts,
         rewards=rewards,
-        evaluator=evaluator,
+        evaluator=held_out_evaluator(config, heldout),
         sampling=config.sampling,
         train=config.train,
         evaluation=config.evaluation,

@@ -9,6 +9,7 @@ import typer
 from genrl import __version__
 from genrl.cli.check import check
 from genrl.cli.cite import cite
+from genrl.cli.evaluate import evaluate
 from genrl.cli.export import export
 from genrl.cli.group import SentenceGroup
 from genrl.cli.listing import list_components
@@ -30,6 +31,7 @@ app = typer.Typer(
 )
 app.command()(train)
 app.command()(sample)
+app.command("eval")(evaluate)
 app.command()(export)
 app.command()(runs)
 app.command()(report)

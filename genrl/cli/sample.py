@@ -52,8 +52,8 @@ def sample(
     """
     from dataclasses import replace
 
-    from genrl.cli.pictures import write_pictures, write_sheet
     from genrl.errors import ConfigError
+    from genrl.judging.pictures import write_pictures, write_sheet
     from genrl.judging.source import find
 
     found = find(source, set_ or [], device)

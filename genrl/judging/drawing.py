@@ -24,8 +24,7 @@ def hybrid_policy(found: Found) -> WeightedPolicy:
     """The tuned weights as "current" and those of the base as "reference"; one network holds both."""
     if found.tuned is None:
         raise ModelError("Only of a run can a share of the steps be tuned: a model as it is has no other weights.")
-    model = load(found)
-    lora = not (found.tuned / "model_index.json").is_file()
+    model, lora = load(found), found.base.weights == "lora"
     policy = WeightedPolicy(model, frozenset({"reference"}), lora=lora)
     if not lora:
         policy.load_weight_set("reference", WeightedPolicy(load(found, tuned=False)).weight_set("current"))
@@ -58,7 +57,7 @@ def draw(
         shape = policy.latent_shape()
         noise = torch.stack([torch.randn(shape, generator=rng.generator(prompt.index)) for prompt in prompts])
         state = noise.to(policy.device)
-        with _autocast(policy.device, mixed_precision):
+        with autocast(policy.device, mixed_precision):
             for weights, grid in parts:
                 if len(grid) > 1:
                     plan = StepPlan(grid, (False,) * (len(grid) - 1), torch.zeros(0, dtype=torch.int64))
@@ -69,6 +68,7 @@ def draw(
     return torch.cat(drawn)
 
 
-def _autocast(device: torch.device, mixed_precision: str) -> AbstractContextManager[object]:
+def autocast(device: torch.device, mixed_precision: str) -> AbstractContextManager[object]:
+    """As in a run with this `train.mixed_precision`."""
     dtypes = {"bf16": torch.bfloat16, "fp16": torch.float16}
     return torch.autocast(device.type, dtypes[mixed_precision]) if mixed_precision in dtypes else nullcontext()

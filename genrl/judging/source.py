@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import load_file
 
 from genrl.checkpoint import MANIFEST, MODEL, found
 from genrl.config import RunConfig, check_device, check_model, model_folder, resolve
@@ -17,6 +19,7 @@ from genrl.errors import ModelError
 from genrl.export import FILE as RECORD
 from genrl.export import read_record
 from genrl.models import DiffusersModel, load_lora, load_model
+from genrl.policy import WeightedPolicy
 from genrl.settings import ModelSettings
 from genrl.types import Sampling
 
@@ -62,13 +65,11 @@ def find(source: str, sets: Sequence[str] = (), device: str | None = None, flags
         if not (folder / MODEL).is_dir():
             raise ModelError(f"The run {source} is not finished; {_instead(folder)}.")
     elif (folder / MANIFEST).is_file() or (folder / RECORD).is_file():
-        tuned = folder / MODEL if (folder / MANIFEST).is_file() else folder
+        # A checkpoint of full weights holds no model, but its tensors fit the base.
+        tuned = folder / MODEL if (folder / MODEL).is_dir() else folder
         run = _run_of(tuned)
-        if not (tuned / RECORD).is_file():
-            raise ModelError(
-                f"The checkpoint {source} holds full weights and no model to load; write one with "
-                f"`genrl export {run or 'RUN'} --checkpoint {int(folder.name.rpartition('-')[2])}` and name its folder."
-            )
+        if run is None and not (tuned / RECORD).is_file():
+            raise ModelError(f"The checkpoint {source} lies in no run, so its base is not known; name it in its run.")
         config = resolve(config=run / FILE if run else read_record(tuned).config, preset="none", sets=sets, flags=asked)
     else:
         tuned, plain = None, {} if source == SCENES else PLAIN
@@ -78,9 +79,15 @@ def find(source: str, sets: Sequence[str] = (), device: str | None = None, flags
     return Found(config, tuned)
 
 
+def called(source: str) -> str:
+    """A short name for a source: of a folder inside a run the run's name and the folder's."""
+    parts = [part for part in Path(source).parts if part not in (MODEL, "checkpoints", "exports", "runs", "/", ".", "..")]
+    return "-".join(parts[-2:] if len(parts) > 1 and re.match(r"(checkpoint|step)-\d", parts[-1]) else parts[-1:]) or "model"
+
+
 def load(source: Found, tuned: bool = True) -> DiffusersModel:
     """The model with the run's weights, or without."""
-    folder, base = source.tuned if tuned else None, source.base
+    folder, base, train = source.tuned if tuned else None, source.base, source.config.train
     whole = folder is not None and (folder / "model_index.json").is_file()
     model = load_model(
         folder if whole and folder is not None else model_folder(base.path),
@@ -91,7 +98,10 @@ def load(source: Found, tuned: bool = True) -> DiffusersModel:
         trust_remote_code=base.trust_remote_code,
         max_rows=base.max_rows or None,
     )
-    if folder is not None and not whole:
+    if folder is not None and (folder / MANIFEST).is_file():
+        tensors = load_file(folder / f"{'ema' if train.ema_decay else 'current'}.safetensors")
+        WeightedPolicy(model).load_weight_set("current", tensors)
+    elif folder is not None and not whole:
         load_lora(model, folder)
     return model
 
@@ -107,11 +117,9 @@ def device_of(name: str) -> torch.device:
 def _run_of(model: Path) -> Path | None:
     """The run in whose folder these weights lie, where runs and `genrl export` put them; None elsewhere."""
     folder = model.absolute()
-    if folder.parent.parent.name == "checkpoints":
-        run = folder.parents[2]
-    else:
-        run = folder.parents[1] if folder.parent.name == "exports" else folder.parent
-    return run if (run / FILE).is_file() and (folder.name == MODEL or folder.parent.name == "exports") else None
+    places = [folder.parent] if folder.name == MODEL else []
+    places += [above.parent for above in folder.parents[:2] if above.name in ("checkpoints", "exports")]
+    return next((run for run in reversed(places) if (run / FILE).is_file()), None)
 
 
 def _instead(run: Path) -> str:

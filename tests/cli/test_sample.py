@@ -13,9 +13,9 @@ from torch import Tensor
 from typer.testing import CliRunner
 
 from genrl.cli.app import app
-from genrl.cli.pictures import write_pictures, write_sheet
 from genrl.config import resolve, to_yaml
 from genrl.judging.drawing import draw, hybrid_policy
+from genrl.judging.pictures import write_pictures, write_sheet
 from genrl.judging.source import find, load
 from genrl.models import add_lora
 from genrl.policy import WeightedPolicy
