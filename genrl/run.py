@@ -151,9 +151,11 @@ def _silence_bars() -> None:
 
 
 def identity(config: RunConfig) -> str:
-    """A hash of everything that decides a run's numbers; how long it runs and what it writes do not."""
+    """A hash of everything that decides a run's numbers; how long it runs, what it writes and what it bears do not."""
     plain = yaml.safe_load(to_yaml(config))
     plain.pop("run"), plain["train"].pop("max_steps")
+    for reward in plain["rewards"]:
+        reward.pop("on_failure")
     plain["seed"] = config.run.seed
     return hashlib.sha256(yaml.safe_dump(plain).encode()).hexdigest()[:16]
 

@@ -152,8 +152,8 @@ def _inside(current: Any, path: str, value: Any, where: str) -> Any:
 
 
 def _index(items: tuple[Any, ...], key: str, where: str) -> int:
-    """The place of an item that is called by its number or its name."""
-    names = [str(getattr(item, "name", "")) for item in items]
+    """The place of an item that is called by its number or its name; a label stands for the name where there is one."""
+    names = [str(getattr(item, "label", "") or getattr(item, "name", "")) for item in items]
     if key in names:
         return names.index(key)
     if key.isdecimal() and int(key) < len(items):

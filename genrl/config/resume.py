@@ -20,7 +20,8 @@ _FIXED = ("run.seed", "run.output")
 def resumed(
     folder: Path, *, algo: str | None = None, sets: Sequence[str] = (), flags: Mapping[str, Any] | None = None
 ) -> RunConfig:
-    """The configuration of the run in `folder`, with `train.max_steps` and settings of `run` changed if asked.
+    """The configuration of the run in `folder`, with `train.max_steps`, `on_failure` of rewards and settings of `run`
+    changed if asked.
 
     Raises CheckpointError if there is no run, ConfigError if anything else is asked to differ from how the run began.
     """
@@ -30,7 +31,7 @@ def resumed(
     saved = resolve(config=path, preset=NO_PRESET)
     saved = dataclasses.replace(saved, run=dataclasses.replace(saved.run, output=str(folder)))
     asked = amend(saved, algo, sets=sets, flags=flags)
-    before, after = flat(to_plain(saved)), flat(to_plain(asked))
+    before, after = flat(_lasting(saved)), flat(_lasting(asked))
     for key in sorted(before.keys() | after.keys()):
         if before.get(key) != after.get(key) and not _may_change(key, saved):
             raise ConfigError(
@@ -38,6 +39,13 @@ def resumed(
                 "leave the option out, or start a new run."
             )
     return asked
+
+
+def _lasting(config: RunConfig) -> dict[str, Any]:
+    """Plain data without what happens to failed scores, which decides no number that was written."""
+    plain = to_plain(config)
+    rewards = [{key: value for key, value in reward.items() if key != "on_failure"} for reward in plain["rewards"]]
+    return plain | {"rewards": rewards}
 
 
 def flat(data: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

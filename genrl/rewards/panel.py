@@ -101,7 +101,9 @@ class RewardPanel:
         }
         answers = ask_all([(term, _keywords(term, term.keywords, offer, media, groups)) for term in self.terms])
         rows = self._rows(prompts, images, None if state is None else state.get("global_step"))
-        read = [_numbers(term, answer, rows) for term, (answer, _) in zip(self.terms, answers, strict=True)]
+        read = [
+            _numbers(term, term.name, answer, rows, term.bounds) for term, (answer, _) in zip(self.terms, answers, strict=True)
+        ]
         return Scores(
             values=torch.stack([values for values, _ in read]),
             failures={term.name: reasons for term, (_, reasons) in zip(self.terms, read, strict=True)},
@@ -137,21 +139,23 @@ class RewardPanel:
             except Exception as error:
                 raise broken(error, name) from error
             for key, answer in measured.items():
-                found[f"{term.name}/{key}"], _ = numbers(answer, rows, f"{term.name}/{key}")
+                found[f"{term.name}/{key}"], _ = _numbers(term, f"{term.name}/{key}", answer, rows)
         return found
 
     def _rows(self, prompts: Sequence[Prompt], images: Tensor | None, step: int | None = None) -> Evidence:
         return Evidence([prompt.text for prompt in prompts], images, self.failures, step)
 
 
-def _numbers(term: RewardTerm, answer: Any, rows: Evidence) -> tuple[Tensor, dict[int, str]]:
+def _numbers(
+    term: RewardTerm, name: str, answer: Any, rows: Evidence, bounds: tuple[float, float] | None = None
+) -> tuple[Tensor, dict[int, str]]:
     """As `answers.numbers`, but a failed row ends the run if the term says so."""
-    values, reasons = numbers(answer, rows, term.name, term.bounds)
+    values, reasons = numbers(answer, rows, name, bounds)
     if reasons and term.on_failure == "stop":
         row, reason = min(reasons.items())
         others = f" and {len(reasons) - 1} more" if len(reasons) > 1 else ""
         raise RewardError(
-            f"Reward {term.name!r} has no score for {rows.of(row, term.name)}{others}: {reason}. Mend its cause, or set the "
+            f"Reward {name!r} has no score for {rows.of(row, name)}{others}: {reason}. Mend its cause, or set the "
             "reward's on_failure to drop, to go on without the groups of such pictures."
         )
     return values, reasons

@@ -138,6 +138,12 @@ def test_one_reward_can_be_changed_by_its_name() -> None:
     assert config.rewards == (RewardSettings("scenes", 0.5), RewardSettings("jpeg-size", 1.0, {"x": 1}))
 
 
+def test_one_of_two_uses_of_a_reward_is_called_by_its_label() -> None:
+    twice = [{"name": "random", "label": "a"}, {"name": "random", "label": "b"}]
+    config = resolve(flags={"rewards": twice}, sets=["rewards.b.on_failure=drop", "rewards.0.weight=0.5"])
+    assert [(reward.weight, reward.on_failure) for reward in config.rewards] == [(0.5, "stop"), (1.0, "drop")]
+
+
 def test_set_changes_the_rewards_that_a_flag_names() -> None:
     config = resolve(flags={"rewards": ["jpeg-size"]}, sets=["rewards.jpeg-size=0.5", "rewards=random"])
     assert config.rewards == (RewardSettings("jpeg-size", 0.5),)

@@ -48,6 +48,20 @@ def test_stop_names_reward_row_and_reason_and_saves_the_picture(prompts, images,
     np.testing.assert_allclose(np.asarray(Image.open(path)) / 255, images[1].permute(1, 2, 0), atol=0.5 / 255 + 1e-6)
 
 
+def test_what_is_only_measured_follows_the_same_policy(prompts, images):
+    class Measured:
+        def __call__(self, prompts, completions):
+            return [1.0] * len(prompts)
+
+        def metrics(self, prompts, completions):
+            return {"strict": [1.0, Failed("504"), None]}
+
+    dropping, stopping = (RewardPanel([RewardTerm("m", Measured(), 1.0, policy)]) for policy in ("drop", "stop"))
+    np.testing.assert_array_equal(dropping.metrics(prompts, images)["m/strict"], [1.0, math.nan, math.nan])
+    with pytest.raises(RewardError, match=r"'m/strict' has no score for row 1 \(prompt 'a dog'\): 504"):
+        stopping.metrics(prompts, images)
+
+
 @pytest.mark.parametrize(
     ("answer", "attributes", "row"),
     [
