@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import gettempdir
 from typing import Any
 
 import diffusers
@@ -30,6 +31,9 @@ from genrl.hub import upload
 from genrl.judging.identity import base_version
 from genrl.judging.protocol import card_of, held_out_evaluator, prompt_sources, reward_panel
 from genrl.models import add_lora, load_model
+from genrl.models.attention import try_attention
+from genrl.models.loading import DTYPES
+from genrl.models.switches import apply_switches, check_switches
 from genrl.policy import WeightedPolicy
 from genrl.reporting import RunReporter
 from genrl.settings import ModelSettings
@@ -78,6 +82,7 @@ def start(config: RunConfig, resume: bool = False) -> int:
 def build(config: RunConfig, folder: Path, reporter: Any) -> Trainer:
     """Assemble the trainer; everything cheap is checked before the model's weights are read."""
     config.algorithm.check(config.sampling)
+    check_switches(config.model)
     rewards = reward_panel(config, folder / "failures")
     prompts, heldout = prompt_sources(config)
     if config.model.path == "scenes":
@@ -93,7 +98,10 @@ def build(config: RunConfig, folder: Path, reporter: Any) -> Trainer:
     if config.run.threads:
         torch.set_num_threads(config.run.threads)
     set_seed(config.run.seed)
-    policy = load_policy(config.model, config.algorithm, config.train.ema_decay > 0, accelerator.device)
+    if config.model.attention:
+        try_attention(config.model.attention, _network_dtype(config), accelerator.device)
+    policy = load_policy(config.model, config.algorithm, config.train.ema_decay > 0, accelerator.device, folder)
+    apply_switches(policy.model.networks, config.model)
     return Trainer(
         algorithm=config.algorithm,
         policy=policy,
@@ -117,13 +125,13 @@ def exporter(config: RunConfig, folder: Path, policy: WeightedPolicy) -> Exporte
     return Exporter(config, folder, policy, "ema" if config.train.ema_decay else "current")
 
 
-def load_policy(settings: ModelSettings, algorithm: Algorithm, ema: bool, device: torch.device) -> WeightedPolicy:
-    """The model with its trainable weights and the weight sets that the algorithm and the trainer need."""
-    if settings.weights == "full" and settings.dtype != "float32":
-        raise ConfigError(
-            f"Small updates vanish in {settings.dtype} weights; train all weights with model.dtype=float32 and "
-            "train.mixed_precision=bf16, or set model.weights=lora."
-        )
+def load_policy(
+    settings: ModelSettings, algorithm: Algorithm, ema: bool, device: torch.device, folder: Path | None = None
+) -> WeightedPolicy:
+    """The model with its trainable weights and the weight sets that the algorithm and the trainer need.
+
+    folder: where text encodings go if they are kept on disk; None is the system's folder for temporary files.
+    """
     model = load_model(
         model_folder(settings.path),
         call=settings.call,
@@ -132,6 +140,9 @@ def load_policy(settings: ModelSettings, algorithm: Algorithm, ema: bool, device
         revision=settings.revision,
         trust_remote_code=settings.trust_remote_code,
         max_rows=settings.max_rows,
+        decode_rows=settings.decode_rows,
+        offload=settings.offload,
+        encodings=(folder or Path(gettempdir())) if settings.encodings == "disk" else None,
     )
     lora = settings.weights == "lora"
     if lora:
@@ -139,9 +150,12 @@ def load_policy(settings: ModelSettings, algorithm: Algorithm, ema: bool, device
     for network in model.networks.values():
         if not lora:
             network.requires_grad_(True)
-        if settings.gradient_checkpointing:
-            network.enable_gradient_checkpointing()  # type: ignore[operator]
     return WeightedPolicy(model, algorithm.weight_sets | ({"ema"} if ema else set()), lora=lora)
+
+
+def _network_dtype(config: RunConfig) -> torch.dtype:
+    """In which the networks compute."""
+    return DTYPES[{"bf16": "bfloat16", "fp16": "float16"}.get(config.train.mixed_precision, config.model.dtype)]
 
 
 def _silence_bars() -> None:

@@ -19,7 +19,20 @@ class ModelSettings:
     lora_targets: names of the linear layers that get adapters; empty takes them from the model itself.
     call: arguments passed on to the pipeline, such as height, width, num_frames, guidance_scale, negative_prompt.
     gradient_checkpointing: recomputes activations in the backward pass; less memory, about a third more time to learn.
-    max_rows: the largest batch that goes through the network without gradient at once; 0 does not split.
+    fp8_base: keeps the blocks' frozen weights in 8 bits and converts each for its call; half the memory of bfloat16 and a
+        little time. The adapters learn on the rounded base. Needs lora and gradient_checkpointing.
+    compile: compiles the repeated blocks when they are first called; a faster network after minutes of waiting. Compiles
+        anew for a second batch size, resolution or text length, for the reference policy, and with and without gradient.
+        Each operation rounds as it does uncompiled.
+    attention: a backend of diffusers for the networks, such as _native_cudnn, flash or _flash_3; empty is torch's choice.
+        It is tried before the weights are loaded; 8-bit backends are refused.
+    offload: text encoders and decoder stay on the CPU and come to the device to encode new prompts and to decode; less
+        memory, some seconds for each visit.
+    encodings: where text encodings are kept; "disk" (below the run's folder, until it ends) for more prompts than memory
+        holds, at the cost of reading them.
+    max_rows: the largest batch that goes through the network without gradient at once; 0 does not split. Halved when the
+        device runs out of memory.
+    decode_rows: the same for decoding; 0 starts with 16 pictures or one video.
     """
 
     path: str = "scenes"
@@ -31,7 +44,13 @@ class ModelSettings:
     lora_alpha: Count = 64
     lora_targets: tuple[str, ...] = ()
     gradient_checkpointing: bool = False
+    fp8_base: bool = False
+    compile: bool = False
+    attention: str = ""
+    offload: bool = False
+    encodings: Literal["cpu", "disk"] = "cpu"
     max_rows: Natural = 0
+    decode_rows: Natural = 0
     call: Mapping[str, Any] = field(default_factory=dict)
 
 

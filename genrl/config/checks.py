@@ -20,6 +20,7 @@ def check(config: RunConfig, resuming: bool = False) -> None:
     """Raise the first thing that stands in the way of the run, as a GenrlError."""
     config.algorithm.check(config.sampling)
     check_model(config.model)
+    check_switches(config.model)
     check_rewards(config.rewards)
     check_prompts(config.prompts)
     check_device(config.run, config.train)
@@ -47,6 +48,13 @@ def check_model(model: ModelSettings) -> None:
             f"There is no model {model.path!r}: no such folder (here: {Path.cwd()}), no hub id owner/name, no built-in"
             f" model{suggestion(model.path, [SCENES, *entries('model')])}"
         )
+
+
+def check_switches(model: ModelSettings) -> None:
+    """What saves memory or time fits together."""
+    from genrl.models import switches
+
+    switches.check_switches(model)
 
 
 def check_rewards(rewards: tuple[RewardSettings, ...]) -> None:

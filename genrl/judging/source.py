@@ -96,7 +96,9 @@ def load(source: Found, tuned: bool = True) -> DiffusersModel:
         device=device_of(source.config.run.device),
         revision=None if whole else base.revision,
         trust_remote_code=base.trust_remote_code,
-        max_rows=base.max_rows or None,
+        max_rows=base.max_rows,
+        decode_rows=base.decode_rows,
+        offload=base.offload,
     )
     if folder is not None and (folder / MANIFEST).is_file():
         tensors = load_file(folder / f"{'ema' if train.ema_decay else 'current'}.safetensors")

@@ -8,7 +8,7 @@ sign-corrected and packed already. So nothing here knows any model: it lets the 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, MutableMapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -45,10 +45,18 @@ class Driver:
 
     `call` holds the constant arguments of its `__call__`, such as height and guidance scale. Encodings and position ids are
     kept from one call to the next, so sample under `torch.no_grad()`: what is made under `torch.inference_mode()` cannot be
-    trained on.
+    trained on. `at_work` is entered around everything that asks the other components than the networks; `store` makes the
+    mappings in which encodings are kept.
     """
 
-    def __init__(self, pipe: Any, call: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        pipe: Any,
+        call: Mapping[str, Any],
+        at_work: Callable[[], AbstractContextManager[Any]] = nullcontext,
+        store: Callable[[], MutableMapping[str, tuple[Any, ...]]] = dict,
+    ) -> None:
+        self._at_work, self._store = at_work, store
         self.scheduler = SchedulerProxy(pipe.scheduler)
         self._pipe, self._names, self._call = pipe, trainable(pipe), dict(call)
         # `__wrapped__` is the method under `@torch.no_grad()`.
@@ -85,9 +93,11 @@ class Driver:
             return check_velocity(answer.velocity, x)
         raise ModelError(UNASKED)
 
-    def encode(self, text: str) -> None:
-        """Have the pipeline encode a text and whatever negative prompt it sets beside it."""
-        self.run((text,))
+    def encode(self, texts: Sequence[str]) -> None:
+        """Have the pipeline encode each text and whatever negative prompt it sets beside it."""
+        with self._at_work():
+            for text in texts:
+                self.run((text,))
 
     def together(self, text: str) -> Hashable:
         """Texts for which this is equal may stand in one batch."""
@@ -97,12 +107,13 @@ class Driver:
         """Everything before the first step, for one row; with `steps`, leaves the pipeline's scheduler with that grid."""
         size = (1, self.device)
         if steps is not None or size not in self._prepared:
-            self.run((SHORT,), steps=steps)
+            with self._at_work():
+                self.run((SHORT,), steps=steps)
         return self._prepared[size]
 
     def finish(self, latents: Tensor, output_type: str) -> Any:
         """Everything after the last step."""
-        with torch.no_grad():
+        with torch.no_grad(), self._at_work():
             return self.run((SHORT,) * len(latents), latents, output_type=output_type)[0]
 
     def run(
@@ -144,7 +155,7 @@ class Driver:
         if key not in self._encodings:
             encode = partial(self._encode, own, arguments)
             unguided = partial(self._encode, own, arguments | {GUIDED: False}) if arguments.get(GUIDED) else None
-            self._encodings[key] = Encodings(encode, unguided)
+            self._encodings[key] = Encodings(encode, unguided, self._store())
         if not self._asking:
             self._encodings[key].add(texts)
         return self._encodings[key].batch(texts, self.device)

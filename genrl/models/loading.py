@@ -12,6 +12,7 @@ import torch
 
 from genrl.errors import ConfigError, ModelError
 from genrl.models.pipeline import DiffusersModel
+from genrl.models.requirements import trainable
 from genrl.registry import suggestion
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -28,6 +29,8 @@ def load_model(
     trust_remote_code: bool = False,
     max_rows: int | None = None,
     decode_rows: int | None = None,
+    offload: bool = False,
+    encodings: Path | None = None,
 ) -> DiffusersModel:
     """Load a diffusers flow pipeline from a local folder or from the hub, safetensors only.
 
@@ -53,7 +56,9 @@ def load_model(
             f"The model {str(path)!r} does not load: {error} Give the folder of a diffusers pipeline with safetensors "
             "weights, or a hub id that this machine can reach and may read."
         ) from error
-    return DiffusersModel(pipe.to(device), call, max_rows=max_rows, decode_rows=decode_rows)
+    for part in [getattr(pipe, name) for name in trainable(pipe)] if offload else [pipe]:
+        part.to(device)
+    return DiffusersModel(pipe, call, max_rows, decode_rows, offload, encodings)
 
 
 def _check_path(path: Path) -> None:

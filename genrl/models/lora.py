@@ -42,16 +42,23 @@ def add_lora(model: DiffusersModel, rank: int, alpha: float, targets: list[str] 
 
 def default_targets(network: nn.Module) -> list[str]:
     """Full names of the attention and feed-forward Linear layers in the network's repeated blocks."""
-    found = []
-    for name, blocks in network.named_children():
-        if isinstance(blocks, nn.ModuleList) or name == "mid_block":  # of a UNet, between its two lists
-            linear = [part for part, module in blocks.named_modules() if isinstance(module, nn.Linear)]
-            found += [f"{name}.{part}" for part in linear if not _OTHER.search(part)]
+    found = list(block_layers(network))
     if not found:
         raise ModelError(
             f"{type(network).__name__} has no Linear layers in repeated blocks; name its layers in the LoRA targets."
         )
     return found
+
+
+def block_layers(network: nn.Module) -> dict[str, nn.Linear]:
+    """The Linear layers of the repeated blocks that attend or feed forward, by full name."""
+    return {
+        f"{name}.{part}": module
+        for name, child in network.named_children()
+        if isinstance(child, nn.ModuleList) or name == "mid_block"  # of a UNet, between its two lists
+        for part, module in child.named_modules()
+        if isinstance(module, nn.Linear) and not _OTHER.search(part)
+    }
 
 
 def attach(network: nn.Module, config: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -18,11 +18,14 @@ from genrl.models.conversion import conversion_of
 from genrl.models.driver import Driver
 from genrl.models.gradients import let_gradients_through
 from genrl.models.media import makes_video, output_type_of, to_tensor
+from genrl.models.offloading import Offloaded
 from genrl.models.proof import Trial
-from genrl.models.requirements import check_call, check_pipeline
+from genrl.models.requirements import check_call, check_pipeline, trainable
+from genrl.models.rows import Rows
 from genrl.models.saving import save_lora, save_pipeline
 from genrl.models.scheduler_proxy import Moment
 from genrl.models.session import OpenRun, Session
+from genrl.models.text_store import StoredRows
 from genrl.protocols import Velocity
 from genrl.types import Condition
 
@@ -36,8 +39,11 @@ class DiffusersModel:
     pipe: the pipeline, on its device and in its dtype. Its networks are put in eval mode (dropout would make the policy
         that learns another one than the policy that sampled); its other modules are frozen.
     call: constant arguments of its `__call__`: height, width, guidance_scale, negative_prompt, num_frames, ...
-    max_rows: larger batches are split; fewer rows at a time need less memory, more rows use the device better.
+    max_rows: larger batches are split where no gradient is asked for; fewer rows at a time need less memory, more rows use
+        the device better. Halved when the device runs out of memory.
     decode_rows: the same for decoding; None decodes 16 pictures, or one video, at a time.
+    offload: keep everything but the networks on the CPU and bring it to the device to encode new texts and to decode.
+    encodings: a folder below which text encodings are kept on disk; None keeps them in memory.
     """
 
     def __init__(
@@ -46,20 +52,27 @@ class DiffusersModel:
         call: Mapping[str, Any] = MappingProxyType({}),
         max_rows: int | None = None,
         decode_rows: int | None = None,
+        offload: bool = False,
+        encodings: Path | None = None,
     ) -> None:
         check_pipeline(pipe)
         check_call(pipe, call)
-        self.pipe, self.call, self.max_rows = pipe, dict(call), max_rows
-        self.decode_rows = decode_rows or (1 if makes_video(pipe) else 16)
-        self._driver = Driver(pipe, self.call)
+        self.pipe, self.call = pipe, dict(call)
         self._conversion = conversion_of(pipe)
-        for name, module in pipe.components.items():
-            if isinstance(module, nn.Module):
-                module.eval()
-                if name not in self.networks:
-                    module.requires_grad_(False)
-        for network in self.networks.values():
+        self._rows = Rows(max_rows, "max_rows")
+        self._decode_rows = Rows(decode_rows or (1 if makes_video(pipe) else 16), "decode_rows")
+        modules = {name: part for name, part in pipe.components.items() if isinstance(part, nn.Module)}
+        networks = [modules[name] for name in trainable(pipe)]
+        others = [module for module in modules.values() if module not in networks]
+        for module in modules.values():
+            module.eval()
+        for module in others:
+            module.requires_grad_(False)
+        for network in networks:
             let_gradients_through(network)
+        at_work = Offloaded(others, next(networks[0].parameters()).device).at_work if offload else nullcontext
+        store = dict if encodings is None else partial(StoredRows, encodings)
+        self._driver = Driver(pipe, self.call, at_work, store)
         self._encoded: set[str] = set()
         self._grids: dict[int, tuple[float, ...]] = {}
         #: The scheduler's own timestep (1,) for each sigma of a grid that was asked for.
@@ -79,9 +92,9 @@ class DiffusersModel:
     def encode(self, texts: Sequence[str]) -> tuple[Condition, int]:
         """A condition with one row a text, and how many of the texts were encoded now: each text is encoded once ever."""
         new = [text for text in dict.fromkeys(texts) if text not in self._encoded]
-        for text in new:
-            self._driver.encode(text)
-            self._encoded.add(text)
+        if new:
+            self._driver.encode(new)
+            self._encoded.update(new)
         return Condition(tuple(texts)), len(new)
 
     def latent_shape(self) -> tuple[int, ...]:
@@ -119,12 +132,16 @@ class DiffusersModel:
         if isinstance(sigma, Tensor) and sigma.shape != x.shape[:1]:
             raise ModelError(f"sigma has shape {tuple(sigma.shape)}; give a number, or one for each of the {len(x)} rows.")
         sigmas = sigma.tolist() if isinstance(sigma, Tensor) else [sigma] * len(x)
-        batches = self._batches(condition.texts, sigmas)
-        answers = [
-            self._ask(part, sigmas[rows[0]], _take(condition.texts, rows))
-            for part, rows in zip(batches.split(x), batches.rows, strict=True)
-        ]
-        return batches.join(answers).float()
+
+        def ask(limit: int | None) -> Tensor:
+            batches = self._batches(condition.texts, limit, sigmas)
+            answers = [
+                self._ask(part, sigmas[rows[0]], _take(condition.texts, rows))
+                for part, rows in zip(batches.split(x), batches.rows, strict=True)
+            ]
+            return batches.join(answers).float()
+
+        return self._rows.attempt(ask, len(x))
 
     @contextmanager
     def solve(self, condition: Condition, sigmas: tuple[float, ...]) -> Iterator[Velocity]:
@@ -135,7 +152,7 @@ class DiffusersModel:
             yield alone
             return
         open_run = OpenRun if len(moments) in self._steady else partial(Trial, verdicts=self._steady)
-        batches = self._batches(condition.texts)
+        batches = self._batches(condition.texts, self._rows.most)
         runs = [open_run(self._driver, _take(condition.texts, rows), moments) for rows in batches.rows]
         session = Session(runs, batches, self._conversion, sigmas[:-1], alone)
         try:
@@ -146,8 +163,13 @@ class DiffusersModel:
     def decode(self, latents: Tensor) -> Tensor:
         """Images (B, 3, H, W) or frames (B, F, 3, H, W), float32 in [0, 1], by the pipeline's own tail."""
         output_type = output_type_of(self.pipe)
-        parts = latents.split(self.decode_rows)
-        return torch.cat([to_tensor(self._driver.finish(part, output_type), latents.device) for part in parts])
+
+        def finish(limit: int | None) -> Tensor:
+            parts = latents.split(limit or len(latents))
+            return torch.cat([to_tensor(self._driver.finish(part, output_type), latents.device) for part in parts])
+
+        with torch.no_grad():
+            return self._decode_rows.attempt(finish, len(latents))
 
     def save(self, folder: str | Path, weights: str) -> None:
         """ "full": a pipeline folder for `DiffusionPipeline.from_pretrained`; "lora": a file for `load_lora_weights`."""
@@ -162,10 +184,10 @@ class DiffusersModel:
         latents = self._conversion.inward(x, sigma)
         return self._conversion.outward(self._driver.velocity(latents, self._moment(sigma, x.device), texts), latents, sigma)
 
-    def _batches(self, texts: tuple[str, ...], sigmas: Sequence[float] | None = None) -> Batches:
+    def _batches(self, texts: tuple[str, ...], limit: int | None, sigmas: Sequence[float] | None = None) -> Batches:
         kinds = {text: self._driver.together(text) for text in set(texts)}
         keys = [kinds[text] for text in texts]
-        return Batches(list(zip(keys, sigmas, strict=True)) if sigmas else keys, self.max_rows, self.device)
+        return Batches(list(zip(keys, sigmas, strict=True)) if sigmas else keys, limit, self.device)
 
     def _moment(self, sigma: float, device: torch.device) -> Moment:
         key = (sigma, device)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from contextvars import copy_context
 
 import torch
@@ -75,14 +76,14 @@ class Session:
         if torch.is_grad_enabled() or self._left[:1] != [sigma]:
             return self._alone(x, sigma)
         self._left.pop(0)
-        try:
+        with suppress(torch.OutOfMemoryError, Unsteady):
             parts = [self._conversion.inward(part, sigma) for part in self._batches.split(x)]
             outputs = [run.velocity(part) for run, part in zip(self._runs, parts, strict=True)]
-        except (torch.OutOfMemoryError, Unsteady):
-            self.close()
-            return self._alone(x, sigma)
-        answers = [self._conversion.outward(*pair, sigma) for pair in zip(outputs, parts, strict=True)]
-        return self._batches.join(answers).float()
+            answers = [self._conversion.outward(*pair, sigma) for pair in zip(outputs, parts, strict=True)]
+            return self._batches.join(answers).float()
+        # Out here, because inside an `except` the tensors of the failed step would still be held.
+        self.close()
+        return self._alone(x, sigma)
 
     def close(self) -> None:
         self._left.clear()

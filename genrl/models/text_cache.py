@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, MutableMapping, Sequence
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -25,21 +25,27 @@ class Encodings:
     """What one `encode_prompt` of a pipeline answers, kept on the CPU for each text.
 
     `encode` is the call as the pipeline makes it; `encode_unguided` the same call without its negative prompt, if it has
-    one: the negative outputs are then encoded once, not again with each text.
+    one: the negative outputs are then encoded once, not again with each text. `rows` is where they are kept.
     """
 
-    def __init__(self, encode: Encode, encode_unguided: Encode | None = None) -> None:
+    def __init__(
+        self,
+        encode: Encode,
+        encode_unguided: Encode | None = None,
+        rows: MutableMapping[str, tuple[Any, ...]] | None = None,
+    ) -> None:
         self._encode = encode_unguided or encode
         one, two = _leaves(encode([SHORT])), _leaves(encode([SHORT, LONG]))
-        self._constants = one if encode_unguided else (None,) * len(one)
         self._kinds = tuple(_kind(a, b) for a, b in zip(one, two, strict=True))
         self._axes = tuple(_row_axis(a, b) for a, b in zip(one, two, strict=True))
+        self._constants = self._rows_first(one) if encode_unguided else (None,) * len(one)
         self._pair = two
-        self._rows: dict[str, tuple[Any, ...]] = {}
+        self._rows = {} if rows is None else rows
+        self._shapes: dict[str, tuple[Any, ...]] = {}
         # A rollout asks for the same batch at every step; no more entries, as each is large with a large encoder.
         self._assembled = lru_cache(maxsize=2)(self._assemble)
         self.add((SHORT, LONG))
-        uneven, same = self._shape(SHORT) != self._shape(LONG), self._gives((SHORT, LONG), two)
+        uneven, same = self._shapes[SHORT] != self._shapes[LONG], self._gives((SHORT, LONG), two)
         #: Whether texts of different length may stand in one batch: padding them was seen to give what the pipeline gives.
         self.mixes = uneven and same
         alone = ((SHORT, SHORT), (LONG,)) if uneven and not same else ()
@@ -54,15 +60,15 @@ class Encodings:
 
     def together(self, text: str) -> Hashable:
         """Texts for which this is equal may stand in one batch."""
-        return None if self.mixes else self._shape(text)
+        return None if self.mixes else self._shapes[text]
 
     def add(self, texts: Sequence[str]) -> None:
         """Encode those of `texts` that are not kept yet."""
         for text in texts:
             if text not in self._rows:
-                leaves = _leaves(self._encode([text]))
-                leaves = tuple(c if _empty(x) else x for x, c in zip(leaves, self._constants, strict=True))
-                self._rows[text] = tuple(_rows_first(x, axis) for x, axis in zip(leaves, self._axes, strict=True))
+                self._rows[text] = self._rows_first(_leaves(self._encode([text])))
+                leaves = zip(self._row(text), self._kinds, strict=True)
+                self._shapes[text] = tuple(leaf.shape if kind == "rows" else None for leaf, kind in leaves)
 
     def batch(self, texts: tuple[str, ...], device: torch.device) -> Any:
         """The outputs for a batch, equal to what the pipeline would have encoded for it."""
@@ -76,7 +82,7 @@ class Encodings:
             raise ModelError(f"The prompt {missing[0]!r} was never encoded; pass it to model.encode() first.")
         position = {text: row for row, text in enumerate(distinct)}
         index = [position[text] for text in texts]
-        rows = [self._rows[text] for text in distinct]
+        rows = [self._row(text) for text in distinct]
         return tuple(self._join(j, rows, index, device) for j in range(len(self._kinds)))
 
     def _join(self, j: int, rows: list[tuple[Any, ...]], index: list[int], device: torch.device) -> Any:
@@ -98,8 +104,12 @@ class Encodings:
             joined = joined[torch.tensor(index, device=device)]
         return joined.movedim(0, self._axes[j])
 
-    def _shape(self, text: str) -> tuple[Any, ...]:
-        return tuple(leaf.shape if kind == "rows" else None for leaf, kind in zip(self._rows[text], self._kinds, strict=True))
+    def _rows_first(self, leaves: tuple[Any, ...]) -> tuple[Any, ...]:
+        return tuple(leaf.movedim(axis, 0) if axis else leaf for leaf, axis in zip(leaves, self._axes, strict=True))
+
+    def _row(self, text: str) -> tuple[Any, ...]:
+        """What is kept of a text, and the negative outputs that all texts share."""
+        return tuple(c if _empty(x) else x for x, c in zip(self._rows[text], self._constants, strict=True))
 
     def _gives(self, texts: tuple[str, ...], theirs: tuple[Any, ...]) -> bool:
         """Whether the kept rows, put together, are what the pipeline answers for these texts."""
@@ -157,10 +167,6 @@ def _row_axis(one: Any, two: Any) -> int:
     if not isinstance(one, Tensor) or (1, 2) not in zip(one.shape, two.shape, strict=True):
         return 0
     return list(zip(one.shape, two.shape, strict=True)).index((1, 2))
-
-
-def _rows_first(leaf: Any, axis: int) -> Any:
-    return leaf.movedim(axis, 0) if axis else leaf
 
 
 def _stack(parts: list[Tensor]) -> Tensor:

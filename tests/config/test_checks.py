@@ -9,7 +9,16 @@ import pytest
 import torch
 
 from genrl.config import resolve
-from genrl.config.checks import check_device, check_model, check_output, check_prompts, check_rewards, check_trackers
+from genrl.config.checks import (
+    check,
+    check_device,
+    check_model,
+    check_output,
+    check_prompts,
+    check_rewards,
+    check_switches,
+    check_trackers,
+)
 from genrl.config.run_config import RunConfig
 from genrl.errors import ConfigError, GenrlError, ModelError, PromptError, RewardError
 from genrl.settings import ModelSettings, PromptSettings, RewardSettings, RunSettings, TrainSettings
@@ -22,6 +31,13 @@ def test_a_model_is_a_pipeline_folder_or_a_hub_id(tmp_path: Path) -> None:
     for path in (str(tmp_path / "no"), "./no", "scens", "a/b/c", str(tmp_path / "model_index.json")):
         with pytest.raises(ModelError):
             check_model(ModelSettings(path=path))
+
+
+def test_switches_fit_together_before_anything_is_loaded() -> None:
+    check_switches(ModelSettings(compile=True, offload=True))
+    for switch, message in (("fp8_base=true", "gradient_checkpointing=true as well"), ("attention=sage", "no backward pass")):
+        with pytest.raises(ConfigError, match=message):
+            check(resolve("neighbor-grpo", sets=[f"model.{switch}", "model.weights=lora"]))
 
 
 def test_rewards_are_found_and_distinct() -> None:
