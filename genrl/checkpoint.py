@@ -34,13 +34,20 @@ class Snapshot:
     state: dict[str, Any]
 
 
-def save(root: Path, iteration: int, snapshot: Snapshot, keep: int, export: Callable[[Path], None] | None = None) -> Path:
-    """Write `root/checkpoint-<iteration>` under a temporary name, rename it, then drop all but the newest `keep`.
+def save(
+    root: Path,
+    iteration: int,
+    snapshot: Snapshot,
+    keep: int,
+    export: Callable[[Path], None] | None = None,
+    best: int | None = None,
+) -> Path:
+    """Write `root/checkpoint-<iteration>` under a temporary name, rename it, then drop all but the newest `keep` and `best`.
 
     export: writes a folder `MODEL` that other programs load into the checkpoint; it is hashed with the rest.
     """
     root.mkdir(parents=True, exist_ok=True)
-    final = root / f"checkpoint-{iteration:06d}"
+    final = _folder(root, iteration)
     draft = root / f".draft-{iteration:06d}"
     shutil.rmtree(draft, ignore_errors=True)
     try:
@@ -62,8 +69,13 @@ def save(root: Path, iteration: int, snapshot: Snapshot, keep: int, export: Call
             "Earlier checkpoints are untouched."
         ) from error
     for old in found(root)[: -keep or None]:
-        shutil.rmtree(old)
+        if best is None or old != _folder(root, best):
+            shutil.rmtree(old)
     return final
+
+
+def _folder(root: Path, iteration: int) -> Path:
+    return root / f"checkpoint-{iteration:06d}"
 
 
 def found(root: Path) -> list[Path]:
@@ -102,7 +114,12 @@ def verify(folder: Path) -> str | None:
 def read(folder: Path) -> Snapshot:
     """The snapshot in a checkpoint folder, which is taken to be whole."""
     tensors = {path.stem: load_file(path) for path in sorted(folder.glob("*.safetensors"))}
-    return Snapshot(tensors, json.loads((folder / STATE).read_text()))
+    return Snapshot(tensors, read_state(folder))
+
+
+def read_state(folder: Path) -> dict[str, Any]:
+    """The plain numbers of a checkpoint folder."""
+    return json.loads((folder / STATE).read_text())
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:

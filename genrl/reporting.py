@@ -16,7 +16,9 @@ from rich.markup import escape
 from genrl.eval_card import EvalCard
 from genrl.evaluation import Evaluation
 from genrl.monitoring import PREFIX as PICTURES
+from genrl.monitoring import Alarm, Best, Watch
 from genrl.report import write_report
+from genrl.report.folder import ALARMS
 from genrl.tracking import FlatRewards, LiveView, MetricsLog, save_before_after, save_grid
 
 
@@ -34,19 +36,32 @@ class RunReporter:
         self.flat = FlatRewards()
         #: How the run evaluates; goes beside the scores of each evaluation.
         self.card: EvalCard | None = None
+        #: What raises alarms; None raises none and keeps no file of them.
+        self.watch: Watch | None = None
+        self.alarms = MetricsLog(folder / ALARMS)
+        #: The alarms since the run began or was resumed.
+        self.raised: list[Alarm] = []
         self.first: Evaluation | None = None
         self.last: Evaluation | None = None
         self.view = LiveView(f"genrl · {algorithm} · {folder}", max_steps, 0, self.console)
 
     def resume(self, step: int) -> None:
-        """Forget the rows that will be written again, and find the first evaluation."""
+        """Forget the rows that will be written again, and find the first evaluation; the watch is told what has been."""
         self.log.truncate(step)
         self.samples.truncate(step)
+        if self.watch:
+            self.alarms.truncate(step)
+            rows = self.log.rows()
+            past = {int(row["step"]): load_evaluation(self.folder, int(row["step"])) for row in rows if "step_time" not in row}
+            evaluations = {k: evaluation.values for k, evaluation in past.items() if evaluation}
+            self.watch.replay([row for row in rows if "step_time" in row], evaluations)
         self.view = LiveView(f"genrl · {self.algorithm} · {self.folder}", self.max_steps, step, self.console)
         self.first = load_evaluation(self.folder, 0)
         self.view.say(f"Continuing after step {step}.")
 
     def __enter__(self) -> RunReporter:
+        if self.watch:
+            self.alarms.path.touch()
         self.view.__enter__()
         return self
 
@@ -62,6 +77,9 @@ class RunReporter:
                 f"[yellow]step {step:>4}  The reward {escape(name)} gave every picture the same number in the last "
                 f"{self.flat.patience} iterations, so nothing is learnt from it; look at the pictures, or leave it out.[/]"
             )
+
+        if self.watch:
+            self._alarm(self.watch.iteration(step, row))
 
     def evaluation(self, step: int, evaluation: Evaluation) -> None:
         """Log means and intervals, write the grid and the per-sample values."""
@@ -86,6 +104,23 @@ class RunReporter:
         for name, rows in evaluation.failures.items():
             if rows:
                 self.view.say(f"  [yellow]{name} has no score for {len(rows)} of these pictures[/]: {escape(rows[min(rows)])}")
+
+        if self.watch:
+            self._alarm(self.watch.evaluation(step, evaluation.values))
+
+    def _alarm(self, alarms: list[Alarm]) -> None:
+        for alarm in alarms:
+            sentence = " ".join([alarm.sentence, *self._where_to_look(alarm)])
+            self.alarms.append({"step": alarm.step, "name": alarm.name, "sentence": sentence})
+            self.view.say(f"[bold red]step {alarm.step:>4}  Alarm: {escape(alarm.name)}.[/] {escape(sentence)}")
+        self.raised += alarms
+
+    def _where_to_look(self, alarm: Alarm) -> list[str]:
+        """The newest grid, and that of the evaluation which the alarm compares with; none where no pictures are kept."""
+        grids = sorted((self.folder / "grids").glob("step-*.png"))
+        now = [grid.name for grid in grids if grid.name <= f"step-{alarm.step:06d}.png"][-1:]
+        then = [grid.name for grid in grids if grid.name == f"step-{alarm.since:06d}.png" and grid.name not in now]
+        return [f"Look at {' and '.join(f'grids/{name}' for name in [*then, *now])}."] if now else []
 
     def _write(self, step: int, row: dict[str, float]) -> None:
         self.log.append({"step": step} | row)
@@ -113,8 +148,17 @@ class RunReporter:
         else:
             self.say(f"Report: [bold]{path}[/]")
 
-    def conclude(self, step: int, finished: bool) -> None:
-        """The closing words: what was gained and where it lies, or how to go on."""
+    def conclude(self, step: int, finished: bool, best: Best | None = None, patience: int = 0) -> None:
+        """The closing words: alarms, what was gained and where it lies, or how to go on."""
+        alarms = [f"{escape(alarm['name'])} (step {alarm['step']})" for alarm in self.alarms.rows()]
+        if alarms:
+            self.say(f"[bold red]Alarms: {', '.join(alarms)}.[/] What was measured: {self.alarms.path}")
+        if best and best.outwaited(patience):
+            self.say(
+                f"evaluation.patience ends the run: {best.waited} evaluations in a row were no better than an earlier one."
+            )
+        if best and best.step is not None and best.step != step:
+            self._best(best.step)
         if not finished:
             self.say(f"Stopped after step {step} and saved. Continue with: [bold]genrl train --resume {self.folder}[/]")
             return
@@ -122,6 +166,13 @@ class RunReporter:
             self._gains(self.first, self.last)
         self.say(f"Weights: {self.folder / 'model'}   pictures: {self.folder / 'grids'}   numbers: {self.log.path}")
         self.say(f"Draw with it: [bold]genrl sample {self.folder} --prompt ...[/]")
+
+    def _best(self, step: int) -> None:
+        if step == 0:
+            self.say("[yellow]No evaluation was better than that of the model as it came.[/]")
+        else:
+            export = f"genrl export {self.folder} --checkpoint best"
+            self.say(f"The best evaluation was that of step {step}; its weights: [bold]{export}[/]")
 
     def uploaded(self, address: str) -> None:
         self.say(f"Uploaded to {address}")

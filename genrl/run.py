@@ -34,6 +34,7 @@ from genrl.models import add_lora, load_model
 from genrl.models.attention import try_attention
 from genrl.models.loading import DTYPES
 from genrl.models.switches import apply_switches, check_switches
+from genrl.monitoring import Watch
 from genrl.policy import WeightedPolicy
 from genrl.reporting import RunReporter
 from genrl.settings import ModelSettings
@@ -51,6 +52,7 @@ def start(config: RunConfig, resume: bool = False) -> int:
     trainer = build(config, folder, reporter)
     weights = {"source": str(folder), "model": config.model.path, "version": base_version(config.model)}
     reporter.card = card_of(config, trainer.evaluator, trainer.rewards).with_weights(weights)
+    reporter.watch = Watch(config.alarms, trainer.rewards.trained)
     if config.run.report_to:
         trainer.accelerator.init_trackers("genrl", config=flat(to_plain(config)))
         reporter.track = trainer.accelerator.log
@@ -63,14 +65,14 @@ def start(config: RunConfig, resume: bool = False) -> int:
     stop = _Interrupt()
     try:
         with stop, reporter:
-            trainer.fit(stop)
+            trainer.fit(lambda: stop() or (config.evaluation.stop_on_alarm and bool(reporter.raised)))
     except GenrlError:
         reporter.report("stopped")
         raise
     finished = trainer.step >= config.train.max_steps
     if finished:
         exporter(config, folder, trainer.policy)(folder / checkpoint.MODEL, trainer.step)
-    reporter.conclude(trainer.step, finished)
+    reporter.conclude(trainer.step, finished, trainer.best, config.evaluation.patience)
     reporter.report("finished" if finished else "stopped")
     if finished and config.run.hub_model_id:
         again = f"genrl export {folder} --push-to-hub {config.run.hub_model_id}"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from genrl.bounds import BelowOne, Count, Finite, Natural, NonNegative, Positive
+from genrl.bounds import BelowOne, Count, Finite, Fraction, Natural, NonNegative, Positive
 
 
 @dataclass(frozen=True)
@@ -133,6 +133,11 @@ class EvaluationSettings:
 
     samples: pictures in all, spread evenly over the held-out prompts; more narrow the confidence interval.
     steps: Euler steps; 0 takes sampling.steps. grid: pictures shown in the PNG grid.
+    best_by: the held-out number whose best evaluation keeps its checkpoint, beside the newest ones: "reward" or another
+        name of the evaluation, better one that is not trained on, such as scenes/strict; empty keeps none.
+    patience: end the run after so many evaluations in a row without a better `best_by`; fewer stop at the first dip, 0
+        never stops.
+    stop_on_alarm: end the run, saved, when it raises an alarm.
     """
 
     every: Natural = 10
@@ -140,16 +145,43 @@ class EvaluationSettings:
     steps: Natural = 0
     grid: Natural = 16
     seed: Natural = 1234
+    best_by: str = "reward"
+    patience: Natural = 0
+    stop_on_alarm: bool = False
+
+
+@dataclass(frozen=True)
+class AlarmSettings:
+    """When a run says that something is wrong. Evaluations are compared sample by sample, by 95 % intervals.
+
+    watch: held-out numbers that must not fall while the reward rises; empty takes all that are not trained on: rewards of
+        weight 0 and what rewards measure beside, where higher has to be better.
+    fall: how far one of them has to fall for sure, in standard deviations of its samples; higher waits for larger falls, 0
+        takes any that is no accident.
+    collapse: an alarm below this share of the first iterations' spread inside a group, of latents, pixels and rewards;
+        higher warns earlier, and of groups that are alike because they are all good.
+    entropy: bits of grey-level entropy that pictures may lose for sure; lower warns earlier, and of plain styles.
+    artefacts: how many times their first value the high-frequency and the grid energy may become; lower warns earlier, and
+        of pictures that have become sharper.
+    saturation: how much the share of clipped and of vivid pixels may rise; lower warns earlier, and of colourful styles.
+    """
+
+    watch: tuple[str, ...] = ()
+    fall: NonNegative = 0.1
+    collapse: Fraction = 0.25
+    entropy: Positive = 1.5
+    artefacts: Positive = 2.0
+    saturation: Positive = 0.2
 
 
 @dataclass(frozen=True)
 class RunSettings:
     """Where the run lives and what it uses.
 
-    save_steps: iterations between checkpoints (0: only at the end and on Ctrl-C). With LoRA each holds a folder `model`
-        for `load_lora_weights`; of full weights `genrl export` makes a pipeline folder on demand, because it is as big
-        as the model.
-    save_total_limit: newest checkpoints kept.
+    save_steps: iterations between checkpoints (0: only at the end, on Ctrl-C and at a new best evaluation). With LoRA each
+        holds a folder `model` for `load_lora_weights`; of full weights `genrl export` makes a pipeline folder on demand,
+        because it is as big as the model.
+    save_total_limit: newest checkpoints kept; that of the best evaluation (`evaluation.best_by`) is kept beside them.
     threads: CPU threads for torch; 0 keeps torch's choice.
     report_to: trackers beside the files that are always written.
     hub_model_id: OWNER/NAME of a hub repository that the finished model is uploaded to; empty uploads nothing.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,7 +16,7 @@ from genrl import checkpoint
 from genrl.errors import CheckpointError, RewardError
 from genrl.evaluation import Evaluation, Evaluator
 from genrl.metering import Meter, reward_metrics
-from genrl.monitoring import picture_metrics
+from genrl.monitoring import Best, picture_metrics
 from genrl.optimization import Optimization
 from genrl.policy import COUNTED, WeightedPolicy
 from genrl.protocols import Algorithm, PromptSource
@@ -61,25 +61,26 @@ class Trainer:
     export: Callable[[Path, int], None] | None = None
     step: int = 0
     samples: list[dict[str, Any]] = field(default_factory=list)
+    best: Best = field(default_factory=Best)
 
     def __post_init__(self) -> None:
         self.optimization = Optimization(self.policy.parameters(), self.train, self.accelerator)
         self.sigmas = sigma_grid(self.policy.model, self.sampling.steps, self.sampling.shift)
 
     def fit(self, stop: Callable[[], bool]) -> None:
-        """Iterate until `train.max_steps`, or until `stop()` says so at an iteration's end; saves in both cases."""
+        """Iterate until `train.max_steps`, or until `stop()` or `evaluation.patience` ends it; saves in all cases."""
         saved = self.step or None
         if self.step == 0:
             self.evaluate()
         try:
-            while self.step < self.train.max_steps and not stop():
+            while self.step < self.train.max_steps and not stop() and not self.best.outwaited(self.evaluation.patience):
                 row = self.iterate(self.step)
                 self.step += 1
                 self.reporter.iteration(self.step, row, self.samples)
                 last = self.step == self.train.max_steps
                 if last or (self.evaluation.every and self.step % self.evaluation.every == 0):
                     self.evaluate()
-                if self.run.save_steps and self.step % self.run.save_steps == 0:
+                if self.best.step == self.step or (self.run.save_steps and self.step % self.run.save_steps == 0):
                     self.save()
                     saved = self.step
         except RewardError:
@@ -147,6 +148,7 @@ class Trainer:
         """Score held-out prompts under the averaged weights if there are any, else under the current ones."""
         with self.accelerator.autocast(), self.policy.using("ema" if self.train.ema_decay else "current"):
             evaluation = self.evaluator(self.policy, self.rewards)
+        self.best = self.best.after(self.step, evaluation.values, self.evaluation.best_by)
         self.reporter.evaluation(self.step, evaluation)
         return evaluation
 
@@ -160,6 +162,7 @@ class Trainer:
             "step": self.step,
             "updates": self.optimization.updates,
             "bad_in_a_row": self.optimization.bad_in_a_row,
+            "best": asdict(self.best),
         }
         root, export = self.folder / "checkpoints", self.export
         folder = checkpoint.save(
@@ -168,6 +171,7 @@ class Trainer:
             checkpoint.Snapshot(tensors, state),
             self.run.save_total_limit,
             export and (lambda model: export(model, self.step)),
+            self.best.step,
         )
         self.reporter.saved(self.step, folder)
 
@@ -185,6 +189,9 @@ class Trainer:
         self.step = snapshot.state["step"]
         self.optimization.updates = snapshot.state["updates"]
         self.optimization.bad_in_a_row = snapshot.state["bad_in_a_row"]
+        self.best = Best(**snapshot.state["best"])
+        if self.best.outwaited(self.evaluation.patience):
+            self.best = replace(self.best, waited=0)  # the run had ended, and who asks it to go on wants to see more
 
     def _rng(self) -> Randomness:
         return Randomness((self.run.seed, "train"))

@@ -26,6 +26,14 @@ def test_round_trip_keeps_only_the_newest(tmp_path: Path) -> None:
     assert loaded.tensors["current"]["weight"].tolist() == [3.0, 3.0, 3.0]
 
 
+def test_the_best_is_kept_beside_the_newest(tmp_path: Path) -> None:
+    for step, best in ((1, 1), (2, 2), (3, 2), (4, 2)):
+        checkpoint.save(tmp_path, step, snapshot(step), keep=1, best=best)
+    assert [folder.name for folder in checkpoint.found(tmp_path)] == ["checkpoint-000002", "checkpoint-000004"]
+    checkpoint.save(tmp_path, 5, snapshot(5), keep=1, best=5)
+    assert [folder.name for folder in checkpoint.found(tmp_path)] == ["checkpoint-000005"]
+
+
 @pytest.mark.parametrize("damage", ["truncate", "alter", "remove", "manifest"])
 def test_a_damaged_checkpoint_falls_back_to_the_one_before(tmp_path: Path, damage: str) -> None:
     checkpoint.save(tmp_path, 1, snapshot(1), keep=5)

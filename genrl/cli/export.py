@@ -11,8 +11,12 @@ import typer
 def export(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder.")],
     checkpoint: Annotated[
-        int | None,
-        typer.Option(min=0, help="The iteration of a checkpoint.", show_default="the finished model, else the newest"),
+        str | None,
+        typer.Option(
+            metavar="N|best",
+            help="A checkpoint: its iteration, or best by evaluation.best_by.",
+            show_default="the finished model, else the newest",
+        ),
     ] = None,
     output: Annotated[
         Path | None, typer.Option(help="A new folder.", show_default="RUN/model if finished, else RUN/exports/step-N")
@@ -34,6 +38,8 @@ def export(
       genrl export runs/neighbor-grpo-scenes-1 --output for-diffusers
 
       genrl export runs/neighbor-grpo-scenes-1 --checkpoint 20
+
+      genrl export runs/neighbor-grpo-scenes-1 --checkpoint best
 
       genrl export runs/neighbor-grpo-scenes-1 --push-to-hub me/sharper-scenes
     """

@@ -10,12 +10,17 @@ from genrl.config import RunConfig
 from genrl.errors import CheckpointError, ConfigError
 from genrl.export import read_record, write_card
 
+#: Asks for the checkpoint of the best evaluation.
+BEST = "best"
 
-def exported(run: Path, config: RunConfig, step: int | None, output: Path | None) -> Path:
-    """The folder with the weights of a run at a checkpoint; without `step` of the finished model, else the newest checkpoint.
 
+def exported(run: Path, config: RunConfig, asked: str | None, output: Path | None) -> Path:
+    """The folder with the weights of a run at a checkpoint; without one of the finished model, else the newest checkpoint.
+
+    asked: an iteration, or "best", as text.
     What a checkpoint or the run holds ready is copied; a pipeline folder of full weights is made from the base model.
     """
+    step = None if asked is None else _best(run) if asked == BEST else _iteration(asked)
     finished = run / checkpoint.MODEL
     if step is None and finished.is_dir():
         folder = finished if output is None else _copied(finished, _new(output))
@@ -26,6 +31,22 @@ def exported(run: Path, config: RunConfig, step: int | None, output: Path | None
         folder = _copied(ready, folder) if ready.is_dir() else _rebuilt(source, folder, run, config)
     write_card(folder, run, config, read_record(folder), config.run.hub_model_id)
     return folder
+
+
+def _iteration(asked: str) -> int:
+    if not asked.isdecimal():
+        raise ConfigError(f"--checkpoint {asked} is neither an iteration nor {BEST}.")
+    return int(asked)
+
+
+def _best(run: Path) -> int:
+    """The iteration of the best evaluation, which every checkpoint notes; CheckpointError if no checkpoint is its own."""
+    best = checkpoint.read_state(_checkpoint(run, None))["best"]["step"]
+    if best is None:
+        raise CheckpointError(f"The run in {run} has evaluation.best_by empty, so it has no best; give an iteration.")
+    if best == 0:
+        raise CheckpointError(f"No evaluation of the run in {run} was better than that of the base model; give an iteration.")
+    return best
 
 
 def _checkpoint(run: Path, step: int | None) -> Path:

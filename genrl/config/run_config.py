@@ -8,6 +8,7 @@ from typing import Any
 from genrl.config.text import dump
 from genrl.protocols import Algorithm
 from genrl.settings import (
+    AlarmSettings,
     EvaluationSettings,
     ModelSettings,
     PromptSettings,
@@ -19,7 +20,7 @@ from genrl.spec import to_spec
 from genrl.types import Sampling
 
 #: The top-level keys beside `algorithm`. Any other key is a field of the algorithm.
-SECTIONS = ("sampling", "model", "rewards", "prompts", "train", "evaluation", "run")
+SECTIONS = ("sampling", "model", "rewards", "prompts", "train", "evaluation", "alarms", "run")
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class RunConfig:
     prompts: PromptSettings = field(default_factory=PromptSettings)
     train: TrainSettings = field(default_factory=TrainSettings)
     evaluation: EvaluationSettings = field(default_factory=EvaluationSettings)
+    alarms: AlarmSettings = field(default_factory=AlarmSettings)
     run: RunSettings = field(default_factory=RunSettings)
 
 

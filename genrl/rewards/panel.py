@@ -46,6 +46,11 @@ class RewardPanel:
         return torch.tensor([term.weight for term in self.terms], dtype=torch.float64)
 
     @property
+    def trained(self) -> frozenset[str]:
+        """Names of the rewards that count; the others are only watched."""
+        return frozenset(term.name for term in self.terms if term.weight != 0.0)
+
+    @property
     def needs_pixels(self) -> bool:
         """Whether any reward looks at decoded pictures."""
         return any(term.media != "latent" for term in self.terms)
