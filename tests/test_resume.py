@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file
 
+from genrl import checkpoint
+
 COMMAND = [sys.executable, "-m", "genrl", "train"]
 SETTINGS = {
     "run.threads": "1",
@@ -61,6 +63,8 @@ def test_sigkill_and_resume_is_bit_identical(algorithm: str, tmp_path: Path) -> 
     process.wait()
     assert subprocess.run([*COMMAND, "--resume", str(killed)], check=False).returncode == 0
     assert rows(killed) == rows(whole)
+    last = [checkpoint.read_state(folder / "checkpoints" / "checkpoint-000006") for folder in (killed, whole)]
+    assert last[0] == last[1]
     for name in ("current", "ema", "optimizer"):
         path = Path("checkpoints/checkpoint-000006") / f"{name}.safetensors"
         mine, theirs = load_file(killed / path), load_file(whole / path)
