@@ -86,12 +86,14 @@ def gain(measured: dict[str, Any] | None, named: bool = False) -> str:
     """Before and after, and under them the paired difference, in colour where its interval leaves out 0."""
     from rich.markup import escape
 
+    from genrl.report.axis import decimals
+
     if measured is None:
         return "[dim]not measured[/]"
     before, after, change = (measured[key] for key in ("before", "after", "difference"))
-    name = f"{escape(measured['name'])}\n" if named else ""
+    name, places = f"{escape(measured['name'])}\n" if named else "", decimals(before["mean"], after["mean"])
     if change is None:
-        return f"{name}{before['mean']:.3f}\n[dim]one evaluation[/]"
+        return f"{name}{before['mean']:.{places}f}\n[dim]one evaluation[/]"
     colour = "green" if change["low"] > 0 else "red" if change["high"] < 0 else "yellow"
-    moved = f"[{colour}]{change['mean']:+.3f}[/] [dim]± {(change['high'] - change['low']) / 2:.3f}[/]"
-    return f"{name}{before['mean']:.3f} → [bold]{after['mean']:.3f}[/]\n{moved}"
+    moved = f"[{colour}]{change['mean']:+.{places}f}[/] [dim]± {(change['high'] - change['low']) / 2:.{places}f}[/]"
+    return f"{name}{before['mean']:.{places}f} → [bold]{after['mean']:.{places}f}[/]\n{moved}"

@@ -64,11 +64,14 @@ def came_of_it(outcome: dict[str, Any]) -> str:
 
 
 def gain(measured: dict[str, Any]) -> str:
+    from genrl.report.axis import decimals
+
     before, after, change = (measured[key] for key in ("before", "after", "difference"))
+    places = decimals(before["mean"], after["mean"])
     if change is None:
-        return f"{before['mean']:.3f} in the only evaluation"
-    interval = f"{change['mean']:+.3f} [{change['low']:+.3f}, {change['high']:+.3f}]"
-    return f"{before['mean']:.3f} before, {after['mean']:.3f} after; paired difference {interval}"
+        return f"{before['mean']:.{places}f} in the only evaluation"
+    interval = f"{change['mean']:+.{places}f} [{change['low']:+.{places}f}, {change['high']:+.{places}f}]"
+    return f"{before['mean']:.{places}f} before, {after['mean']:.{places}f} after; paired difference {interval}"
 
 
 def provenance(found: Entry) -> str:

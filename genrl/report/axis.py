@@ -1,4 +1,4 @@
-"""Round numbers for axes, and numbers as people write them."""
+"""Round numbers for axes, and numbers and times as people write them."""
 
 from __future__ import annotations
 
@@ -23,6 +23,21 @@ def number(value: float) -> str:
     if 100 <= abs(value) < 1e6:
         return f"{value:,.0f}"
     return f"{value:.3g}".replace("e-0", "e-").replace("e+0", "e").replace("e+", "e")
+
+
+def decimals(*values: float) -> int:
+    """Places behind the point that show three digits of the largest value; three at least."""
+    largest = max(abs(value) for value in values)
+    return max(3, 2 - math.floor(math.log10(largest))) if largest > 0 else 3
+
+
+def fixed(value: float, places: int) -> str:
+    return f"{value:.{places}f}"
+
+
+def signed(value: float, places: int) -> str:
+    """With a sign, as differences are written, and a minus as long as the plus."""
+    return f"{value:+.{places}f}".replace("-", "\N{MINUS SIGN}")
 
 
 def duration(seconds: float) -> str:

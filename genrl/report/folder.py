@@ -30,6 +30,7 @@ class RunFolder:
     config, environment: what `config.yaml` and `environment.yaml` hold.
     iterations: the rows of training, in order.
     evaluations: step -> name -> per-sample values (S,), NaN where a number does not apply; in order.
+    card: the eval card of the last evaluation (`genrl.eval_card`), empty if there is none.
     grids: step -> the PNG of that evaluation, where pictures were kept.
     alarms: rows {step, name, sentence}; None if the run kept no such file.
     """
@@ -39,6 +40,7 @@ class RunFolder:
     environment: Mapping[str, str]
     iterations: list[dict[str, float]]
     evaluations: dict[int, dict[str, np.ndarray]]
+    card: Mapping[str, Any]
     grids: dict[int, Path]
     alarms: list[dict[str, Any]] | None
 
@@ -98,6 +100,7 @@ def read_run(path: Path) -> RunFolder:
         environment=_mapping(path / "environment.yaml"),
         iterations=[row for row in rows if "step_time" in row],
         evaluations={_step(file): _values(file) for file in sorted((path / "evaluations").glob("step-*.json"))},
+        card=next((_json(file) for file in sorted((path / "evaluations").glob("card-*.json"), reverse=True)), {}),
         grids={_step(file): file for file in sorted((path / "grids").glob("step-*.png"))},
         alarms=MetricsLog(path / ALARMS).rows() if (path / ALARMS).exists() else None,
     )
@@ -108,8 +111,12 @@ def _step(file: Path) -> int:
 
 
 def _values(file: Path) -> dict[str, np.ndarray]:
+    return {name: np.asarray(numbers, dtype=np.float64) for name, numbers in _json(file).items()}
+
+
+def _json(file: Path) -> dict[str, Any]:
     try:
-        return {name: np.asarray(numbers, dtype=np.float64) for name, numbers in json.loads(file.read_text()).items()}
+        return json.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:
         raise RunFolderError(f"{file} is damaged ({error}); delete it to read the rest of the run.") from error
 

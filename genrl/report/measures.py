@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
+from genrl.report.axis import decimals
 from genrl.report.folder import RunFolder
 from genrl.statistics import Interval, bootstrap
 
@@ -58,6 +59,11 @@ class Measure:
     @property
     def after(self) -> Interval:
         return list(self.curve.values())[-1]
+
+    @property
+    def places(self) -> int:
+        """Places behind the point that its numbers need."""
+        return decimals(self.before.mean, self.after.mean)
 
     @property
     def verdict(self) -> Literal["higher", "lower", "no clear change", "one evaluation"]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from genrl.report.axis import duration, number
+from genrl.report.axis import duration, fixed, number, signed
 from genrl.report.chart import Line, chart
 from genrl.report.cost import cost
 from genrl.report.folder import CONFIG, RunFolder, read_run
@@ -48,7 +48,7 @@ def render(run: RunFolder, state: str | None = None) -> str:
     """The page as text. Everything that comes from the run is escaped by the template engine."""
     own = {name: files("genrl.report").joinpath(name).read_text("utf-8") for name in ("page.html", "page.css", "page.js")}
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"number": number, "duration": duration, "signed": signed}
+    environment.filters |= {"number": number, "duration": duration, "fixed": fixed, "signed": signed}
     held_out, signs = measures(run), findings(run)
     total, watched = headline(run)
     return environment.from_string(own["page.html"]).render(
@@ -103,11 +103,6 @@ def times(run: RunFolder) -> str:
         return f"last number {last:%Y-%m-%d %H:%M} UTC"
     first = datetime.fromisoformat(run.environment[STARTED])
     return f"started {first:%Y-%m-%d %H:%M}, last number {last:%Y-%m-%d %H:%M} UTC"
-
-
-def signed(value: float, digits: int = 3) -> str:
-    """With a sign, as differences are written, and a minus as long as the plus."""
-    return f"{value:+.{digits}f}".replace("-", "\N{MINUS SIGN}")
 
 
 def digest(text: str) -> str:

@@ -31,6 +31,8 @@ def settings(run: RunFolder) -> Iterator[tuple[str, list[tuple[str, str]]]]:
     yield "Rewards", [(reward["name"], _reward(reward)) for reward in config["rewards"]]
     for section in ("prompts", "train", "evaluation"):
         yield section.capitalize(), _rows(config[section])
+    # What made it is told below, and the weights are the run's own.
+    yield "Eval card", [row for row in _rows(run.card) if row[0] not in ("made with", "weights")]
     yield "Seeds", [("run", brief(config["run"]["seed"])), ("evaluation", brief(config["evaluation"]["seed"]))]
     yield "Hardware", [(name.replace("_", " "), run.environment[name]) for name in HARDWARE if name in run.environment]
     yield "Versions", [(name, brief(value)) for name, value in run.environment.items() if name not in (*HARDWARE, STARTED)]
@@ -39,12 +41,16 @@ def settings(run: RunFolder) -> Iterator[tuple[str, list[tuple[str, str]]]]:
 def brief(value: Any) -> str:
     """Plain data on one line: a component as name(field=value, ...)."""
     if isinstance(value, Mapping):
-        fields = ", ".join(f"{key}={brief(part)}" for key, part in value.items() if key != "name")
+        fields = ", ".join(_field(key, part) for key, part in value.items() if key != "name")
         name = value.get("name", "")
         return f"{name}({fields})" if name and fields else name or fields or "none"
     if isinstance(value, list):
         return ", ".join(brief(part) for part in value) or "none"
     return "none" if value is None or value == "" else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _field(key: str, part: Any) -> str:
+    return f"{key}({brief(part)})" if isinstance(part, Mapping) and part and "name" not in part else f"{key}={brief(part)}"
 
 
 def _rows(section: Mapping[str, Any]) -> list[tuple[str, str]]:

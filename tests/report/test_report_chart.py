@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from genrl.report.axis import duration, number, ticks
+from genrl.report.axis import decimals, duration, number, ticks
 from genrl.report.chart import LEFT, POINTS, RIGHT, Line, chart
 
 
@@ -72,6 +72,13 @@ def test_ticks_are_round_even_and_enclose_everything(values: list[float]) -> Non
 )
 def test_number(value: float, text: str) -> None:
     assert number(value) == text
+
+
+@pytest.mark.parametrize(
+    ("values", "places"), [((0.7, 0.2), 3), ((21.7, 0.0), 3), ((0.0012, 0.0004), 5), ((-0.051, 0.0), 4), ((0.0, 0.0), 3)]
+)
+def test_decimals_show_three_digits_of_the_largest(values: tuple[float, float], places: int) -> None:
+    assert decimals(*values) == places
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ EPSILON = CONFIG["algorithm"]["objective"]["epsilon"]
 
 def of(rows: list[dict[str, float]], config: Any = CONFIG) -> dict[str, Finding]:
     numbered = [{"step": step, **values} for step, values in enumerate(rows, 1)]
-    return {found.sign.metric: found for found in findings(RunFolder(Path(), config, {}, numbered, {}, {}, None))}
+    return {found.sign.metric: found for found in findings(RunFolder(Path(), config, {}, numbered, {}, {}, {}, None))}
 
 
 def test_healthy_run_has_nothing_worth_a_look() -> None:

@@ -19,7 +19,7 @@ SPREAD = RNG.normal(0, 1, 200)
 def run_of(evaluations: dict[int, dict[str, Any]], weights: dict[str, float]) -> RunFolder:
     config = {"rewards": [{"name": name, "weight": weight, "label": ""} for name, weight in weights.items()]}
     found = {step: {name: np.asarray(v, float) for name, v in values.items()} for step, values in evaluations.items()}
-    return RunFolder(Path(), config, {}, [], found, {}, None)
+    return RunFolder(Path(), config, {}, [], found, {}, {}, None)
 
 
 def test_roles_follow_the_weights() -> None:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
 
-from genrl import run
-from genrl.config import resolve
-from genrl.errors import RewardError
 from genrl.reporting import RunReporter
 from tests.run_folders import write_run
 
@@ -30,11 +28,12 @@ def test_a_page_that_fails_is_said_and_nothing_more(tmp_path: Path, monkeypatch:
     assert "genrl report" in said.getvalue()
 
 
-def test_a_run_that_an_error_ends_has_a_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fit(stop: object) -> None:
-        raise RewardError("The reward is gone.")
-
-    monkeypatch.setattr(run, "build", lambda config, folder, reporter: SimpleNamespace(fit=fit))
-    with pytest.raises(RewardError, match="gone"):
-        run.start(resolve(flags={"run.output": str(tmp_path / "run")}))
+def test_a_run_that_an_error_ends_has_a_page(tmp_path: Path) -> None:
+    (tmp_path / "gone.py").write_text("def gone(prompts, completions, **columns):\n    raise OSError('the disk is gone')\n")
+    sets = ["sampling.group_size=4", "sampling.steps=4", "evaluation.samples=2", "run.threads=1"]
+    told = ["--reward", f"{tmp_path}/gone.py:gone", "--output", str(tmp_path / "run"), *(f"--set={text}" for text in sets)]
+    done = subprocess.run([sys.executable, "-m", "genrl", "train", *told], capture_output=True, text=True, check=False)
+    assert done.returncode == 2, done.stderr
+    assert "the disk is gone" in done.stderr
+    assert "Report: " in done.stdout
     assert '<span class="state stopped">' in (tmp_path / "run" / "report.html").read_text()

@@ -113,6 +113,17 @@ def test_what_was_run_is_told(tmp_path: Path) -> None:
         assert part in text, part
 
 
+def test_card_of_the_last_evaluation_is_told(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run")
+    for step, steps in ((0, 7), (4, 28)):
+        card = {"solver": "heun", "steps": steps, "rewards": {"scenes": {"weight": 1.0, "version": "abc"}}, "shift": None}
+        (folder / "evaluations" / f"card-{step:06d}.json").write_text(json.dumps(card | {"made_with": {"torch": "0"}}))
+    told = page_of(folder).within("div.settings")
+    start = told.index("Eval card")
+    expected = ["solver", "heun", "steps", "28", "rewards", "scenes(weight=1.0, version=abc)", "shift", "none", "Seeds"]
+    assert told[start + 1 : start + 10] == expected
+
+
 def test_when_it_was_is_told_as_far_as_it_is_known(tmp_path: Path) -> None:
     folder = write_run(tmp_path / "run")
     os.utime(folder / "metrics.jsonl", (1e9, 1e9))
