@@ -14,6 +14,7 @@ from tests.models.tiny_diffusion import sd15, sdxl
 from tests.models.tiny_images import flux, flux2, flux_true_cfg, prx, qwen, sana, sd3, z_image
 from tests.models.tiny_other_images import aura_flow, chroma, cogview4, hidream, lumina2
 from tests.models.tiny_parts import Tiny
+from tests.models.tiny_siblings import bria, flux2_klein, hunyuan_image, lumina, ovis, sana_video, skyreels
 from tests.models.tiny_videos import hunyuan, hunyuan15, kandinsky5, ltx, mochi, wan, wan_two_stage
 
 PROMPTS = ["a red cat", "the blue dog beside a green star and a circle"]
@@ -62,6 +63,13 @@ FAMILIES: dict[str, Callable[[], Tiny]] = {
     "hunyuan15": hunyuan15,
     "kandinsky5": kandinsky5,
     "mochi": mochi,
+    "flux2-klein": flux2_klein,
+    "ovis": ovis,
+    "bria": bria,
+    "lumina": lumina,
+    "hunyuan-image": hunyuan_image,
+    "skyreels": skyreels,
+    "sana-video": sana_video,
     "sd15": sd15,
     "sdxl": sdxl,
 }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -13,6 +12,8 @@ from genrl._version import __version__
 from genrl.config import RunConfig
 from genrl.errors import ConfigError
 from genrl.models import DiffusersModel
+from genrl.models.conversion import Diffusion, conversion_of
+from genrl.models.media import makes_video
 from genrl.spec import to_spec
 
 FILE = "genrl.json"
@@ -23,7 +24,8 @@ class PipelineFacts:
     """What has to be known of a pipeline to use it without genrl.
 
     name, scheduler: its class and that of its scheduler. networks: the components that were trained.
-    video: whether it makes videos. lora: whether it has `load_lora_weights`.
+    video: whether it makes videos. lora: whether it has `load_lora_weights`. diffusion: whether its network predicts noise
+    or the like, so that it samples as DDIM does.
     """
 
     name: str
@@ -31,6 +33,7 @@ class PipelineFacts:
     networks: tuple[str, ...]
     video: bool
     lora: bool
+    diffusion: bool = False
 
     @staticmethod
     def of(model: DiffusersModel) -> PipelineFacts:
@@ -41,8 +44,9 @@ class PipelineFacts:
             name=type(pipe).__name__,
             scheduler=type(pipe.scheduler).__name__,
             networks=tuple(model.networks),
-            video="num_frames" in inspect.signature(type(pipe).__call__).parameters,
+            video=makes_video(type(pipe)),
             lora=isinstance(pipe, LoraBaseMixin),
+            diffusion=isinstance(conversion_of(pipe), Diffusion),
         )
 
 

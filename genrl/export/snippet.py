@@ -9,6 +9,7 @@ from genrl.config import RunConfig
 from genrl.export.record import PipelineFacts
 from genrl.models.saving import LORA_FILE
 
+DDIM = "DDIMScheduler"
 EULER = "FlowMatchEulerDiscreteScheduler"
 AUTOCAST = {"bf16": "bfloat16", "fp16": "float16"}
 #: Pipelines differ in what they ask of their scheduler; one that ignores it is exact for all.
@@ -37,7 +38,7 @@ def snippet(config: RunConfig, pipeline: PipelineFacts, source: str, prompt: str
 def _imports(config: RunConfig, pipeline: PipelineFacts) -> Iterator[str]:
     yield "import torch"
     names = [] if _through_genrl(config, pipeline) else ["DiffusionPipeline"]
-    names += [] if config.sampling.shift is None else [EULER]
+    names += [DDIM] if pipeline.diffusion else [EULER] if _even(config, pipeline) else []
     if names:
         yield f"from diffusers import {', '.join(names)}"
     if pipeline.video:
@@ -45,7 +46,7 @@ def _imports(config: RunConfig, pipeline: PipelineFacts) -> Iterator[str]:
     if _through_genrl(config, pipeline):
         yield "from genrl.config import model_folder"
         yield "from genrl.models import load_lora, load_model"
-    if config.sampling.shift is not None:
+    if _even(config, pipeline):
         yield EVEN_GRID.rstrip("\n") + "\n"
 
 
@@ -66,7 +67,11 @@ def _load(config: RunConfig, pipeline: PipelineFacts, source: str) -> Iterator[s
         # `load_lora_weights` knows a pipeline's first network only.
         for name in pipeline.networks[1:]:
             yield f"pipe.{name}.load_lora_adapter({weights}, prefix={_literal(name)}, weight_name={_literal(LORA_FILE)})"
-    if config.sampling.shift is not None:
+    if pipeline.diffusion:
+        yield f"pipe.scheduler = {DDIM}.from_config("
+        yield '    pipe.scheduler.config, timestep_spacing="trailing", set_alpha_to_one=True, clip_sample=False'
+        yield ")"
+    if _even(config, pipeline):
         yield f"pipe.scheduler = EvenGrid(shift={config.sampling.shift})"
 
 
@@ -80,6 +85,11 @@ def _draw(config: RunConfig, pipeline: PipelineFacts, prompt: str) -> Iterator[s
         lines = [f"with torch.autocast(device, torch.{autocast}):", *(f"    {line}" for line in lines)]
     yield from lines
     yield 'export_to_gif(made.frames[0], "video.gif")' if pipeline.video else 'made.images[0].save("picture.png")'
+
+
+def _even(config: RunConfig, pipeline: PipelineFacts) -> bool:
+    """Whether the grid is the run's; DDIM has none but its own."""
+    return config.sampling.shift is not None and not pipeline.diffusion
 
 
 def _through_genrl(config: RunConfig, pipeline: PipelineFacts) -> bool:

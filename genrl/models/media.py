@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 
-def makes_video(pipe: Any) -> bool:
-    return "num_frames" in inspect.signature(type(pipe).__call__).parameters
+def makes_video(kind: type) -> bool:
+    """Whether pipelines of this class make videos."""
+    return bool({"num_frames", "frames"} & inspect.signature(kind.__call__).parameters.keys())  # type: ignore[operator]
 
 
 def output_type_of(pipe: Any) -> str:

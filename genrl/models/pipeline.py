@@ -60,7 +60,7 @@ class DiffusersModel:
         self.pipe, self.call = pipe, dict(call)
         self._conversion = conversion_of(pipe)
         self._rows = Rows(max_rows, "max_rows")
-        self._decode_rows = Rows(decode_rows or (1 if makes_video(pipe) else 16), "decode_rows")
+        self._decode_rows = Rows(decode_rows or (1 if makes_video(type(pipe)) else 16), "decode_rows")
         modules = {name: part for name, part in pipe.components.items() if isinstance(part, nn.Module)}
         networks = [modules[name] for name in trainable(pipe)]
         others = [module for module in modules.values() if module not in networks]

@@ -34,8 +34,10 @@ class Encodings:
         encode_unguided: Encode | None = None,
         rows: MutableMapping[str, tuple[Any, ...]] | None = None,
     ) -> None:
-        self._encode = encode_unguided or encode
         one, two = _leaves(encode([SHORT])), _leaves(encode([SHORT, LONG]))
+        if encode_unguided is not None and not _negative_is_constant(encode, encode_unguided):
+            encode_unguided = None
+        self._encode = encode_unguided or encode
         self._kinds = tuple(_kind(a, b) for a, b in zip(one, two, strict=True))
         self._axes = tuple(_row_axis(a, b) for a, b in zip(one, two, strict=True))
         self._constants = self._rows_first(one) if encode_unguided else (None,) * len(one)
@@ -124,6 +126,12 @@ class Encodings:
         if bool((lengths == lengths[0]).all()):
             return None
         return (torch.arange(int(lengths.max())) < lengths[:, None]).to(dtype)
+
+
+def _negative_is_constant(encode: Encode, encode_unguided: Encode) -> bool:
+    """Whether the outputs that the unguided call leaves out are the same for every text; some are padded to its length."""
+    one, other, left_out = (_leaves(call([text])) for call, text in ((encode, SHORT), (encode, LONG), (encode_unguided, SHORT)))
+    return all(_close(a, b) for a, b, c in zip(one, other, left_out, strict=True) if _empty(c))
 
 
 def _leaves(outputs: Any) -> tuple[Any, ...]:

@@ -63,12 +63,12 @@ def run_lines(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     return left["pipe"]
 
 
-def own_picture(pipe: Any, config: RunConfig, shape: tuple[int, ...]) -> Tensor:
+def own_picture(pipe: Any, config: RunConfig, shape: tuple[int, ...], steps: int = STEPS) -> Tensor:
     """What the pipeline itself makes of `PROMPT`, from the noise that `draw` starts from."""
     noise = torch.randn(shape, generator=Randomness((0, "sample")).generator(0))[None]
     call = config.model.call | {"output_type": "np"}
     with torch.no_grad():
-        made = pipe(prompt=PROMPT, num_inference_steps=STEPS, latents=noise, return_dict=False, **call)[0]
+        made = pipe(prompt=PROMPT, num_inference_steps=steps, latents=noise, return_dict=False, **call)[0]
     return to_tensor(made, torch.device("cpu"))
 
 
@@ -89,6 +89,17 @@ def test_the_lines_of_the_card_draw_what_genrl_draws(family: str, tmp_path: Path
     torch.testing.assert_close(own, ours, atol=1e-5, rtol=0)
     with adapters_disabled(*model.networks.values()):
         assert (drawn(model, found) - ours).abs().max() > 1e-2
+
+
+def test_a_diffusion_model_is_drawn_by_ddim(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a number of steps that divides 1000, as DDIM's steps do not meet its timesteps otherwise."""
+    folder, config = exported("sd15", tmp_path, {}, {"shift": None, "steps": 4})
+    pipe = run_lines(folder, monkeypatch)
+    assert type(pipe.scheduler).__name__ == "DDIMScheduler"
+    found = find(str(folder), [], "cpu")
+    model = load(found)
+    own = own_picture(pipe, config, model.latent_shape(), steps=4)
+    torch.testing.assert_close(own, drawn(model, found), atol=1e-4, rtol=0)
 
 
 @pytest.mark.parametrize("weights", ["full", "lora"])

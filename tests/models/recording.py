@@ -18,7 +18,13 @@ from tests.tiny_pipelines import FAMILIES, PROMPTS, Tiny, build
 
 STEPS = 4
 #: Families whose structure others cover in every run.
-SLOW = ("flux2", "wan-two-stage", "hunyuan", "hunyuan15", "ltx", "mochi", "aura-flow", "lumina2", "chroma", "hidream", "sdxl")
+SLOW = (
+    *("flux2", "flux2-klein", "aura-flow", "lumina", "lumina2", "chroma", "hidream", "ovis", "bria", "hunyuan-image", "sdxl"),
+    *("wan-two-stage", "hunyuan", "hunyuan15", "ltx", "mochi", "skyreels", "sana-video"),
+)
+
+#: Families that pad texts in a way of their own, so that our two prompts cannot stand in one batch.
+UNEVEN = ("kandinsky5", "lumina")
 
 
 def families(*names: str) -> list:

@@ -15,7 +15,7 @@ from genrl.rollout import walk
 from genrl.schedule import shift_grid
 from genrl.solvers import Heun
 from genrl.types import Prompt, Sampling, StepPlan
-from tests.models.recording import STEPS, families, forwards
+from tests.models.recording import STEPS, UNEVEN, families, forwards
 from tests.tiny_pipelines import PROMPTS, build
 
 every_family = pytest.mark.parametrize("recorded", families(), indirect=True)
@@ -73,7 +73,7 @@ def test_walk_in_one_run_equals_single_questions(recorded, runs, request):
             warnings.simplefilter("error")
             warnings.filterwarnings("ignore", message="In CPU autocast")  # Mochi's own
             ours, answers = solved(model, recorded.condition, x, sigmas)
-        batches = len(PROMPTS) if request.node.callspec.params["recorded"] == "kandinsky5" else 1
+        batches = len(PROMPTS) if request.node.callspec.params["recorded"] in UNEVEN else 1
         assert runs == [STEPS] * batches if attempt else sorted(runs) == [1] * STEPS * batches + [STEPS] * batches
         assert equal(ours, states)
         assert equal(answers, velocities)

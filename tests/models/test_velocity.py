@@ -8,11 +8,17 @@ from genrl.models import DiffusersModel
 from tests.models.recording import STEPS, families, forwards
 from tests.tiny_pipelines import FAMILIES, PROMPTS, build
 
-#: Families whose own scheduler is Euler; Sana steps with DPM-Solver++ and Wan with UniPC.
-EULER = [family for family in FAMILIES if family not in ("sana", "wan", "wan-two-stage", "hidream")]
+#: Families whose own scheduler is Euler; the others step with DPM-Solver++ or UniPC.
+EULER = [family for family in FAMILIES if family not in ("sana", "wan", "wan-two-stage", "hidream", "skyreels", "sana-video")]
 #: Forwards for two prompts: one more for the negative prompt, and all again where the prompts cannot stand in one batch.
-TWO_CALLS = dict.fromkeys(("flux-true-cfg", "qwen", "wan", "wan-two-stage", "cogview4", "lumina2", "chroma", "hunyuan15"), 2)
-CALLS = TWO_CALLS | {"kandinsky5": 4}
+TWO_CALLS = dict.fromkeys(
+    (
+        *("flux-true-cfg", "qwen", "wan", "wan-two-stage", "cogview4", "lumina2", "chroma", "hunyuan15"),
+        *("flux2-klein", "ovis", "hunyuan-image", "skyreels"),
+    ),
+    2,
+)
+CALLS = TWO_CALLS | {"kandinsky5": 4, "lumina": 2}
 
 every_family = pytest.mark.parametrize("recorded", families(), indirect=True)
 
