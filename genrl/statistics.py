@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from scipy.special import ndtri
 
 #: The quantiles of a 95 % interval.
 ENDS = (0.025, 0.975)
@@ -42,8 +44,8 @@ def intervals(values: np.ndarray, resamples: int = 2000, seed: int = 0) -> np.nd
 
     The studentised bootstrap (Efron & Tibshirani, An Introduction to the Bootstrap, 1993, ch. 12.5): quantiles of
     t* = (mean* - mean) / se*, turned around the mean in units of its own standard error. Of skewed values the quantiles of
-    the resampled means alone hold the truth too seldom. No end leaves the range of the values, which only matters to few
-    samples, whose resamples may all be equal.
+    the resampled means alone hold the truth too seldom. No end leaves the range of the values, which only matters where they
+    are few.
     """
     size = values.shape[1]
     mean = values.mean(axis=1, keepdims=True)
@@ -52,14 +54,27 @@ def intervals(values: np.ndarray, resamples: int = 2000, seed: int = 0) -> np.nd
     weights = _resampled(size, resamples, seed)
     shift = centred @ weights
     spread = _standard_error(np.maximum(centred**2 @ weights - shift**2, 0.0), size)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        t = np.where(shift == 0.0, 0.0, shift / spread)
-    # Neighbouring order statistics: between two infinite ones there is nothing to interpolate.
-    high, low = np.quantile(t, ENDS, axis=1, method="inverted_cdf")[..., None] * -1.0
-    with np.errstate(invalid="ignore"):
-        ends = [np.where(error == 0.0, mean, mean + end * error) for end in (low, high)]
+    # A resample of equal values, as of a rare failure, knows no spread; the sample's own stands in for it.
+    scale = np.where(spread > 0.0, spread, np.where(error > 0.0, error, 1.0))
+    high, low = -np.quantile(shift / scale, ENDS, axis=1)[..., None]
+    ends = (mean + low * error, mean + high * error)
     smallest, largest = values.min(axis=1, keepdims=True), values.max(axis=1, keepdims=True)
     return np.concatenate([mean, *(np.clip(end, smallest, largest) for end in ends)], axis=1)
+
+
+def share(wins: np.ndarray) -> Interval:
+    """The mean of values (S,) in [0, 1] that are 0 or 1, or ties between, with its 95 % Wilson interval (Wilson 1927).
+
+    Resampling would give a share of 0 or 1 no width. Ties vary less than wins and losses, so with them it is a little wide.
+    """
+    wins = wins[~np.isnan(wins)]
+    size = len(wins)
+    if not size:
+        return Interval(np.nan, np.nan, np.nan)
+    mean, z2 = float(wins.mean()), float(ndtri(ENDS[1]) ** 2)
+    centre = (mean + z2 / (2 * size)) / (1 + z2 / size)
+    half = math.sqrt(z2 * (mean * (1 - mean) + z2 / (4 * size)) / size) / (1 + z2 / size)
+    return Interval(mean, max(0.0, centre - half), min(1.0, centre + half))
 
 
 def _standard_error(variance: np.ndarray, size: int) -> np.ndarray:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.stats import binomtest
 
-from genrl.statistics import bootstrap, intervals
+from genrl.statistics import bootstrap, intervals, share
 
 SIZE, REPETITIONS = 200, 1000
 #: 1,000 repetitions measure a coverage to a standard error of 0.007, so this is about three of them to either side.
@@ -58,3 +59,18 @@ def test_what_is_missing_is_left_out_and_equal_values_have_no_width() -> None:
     assert np.isnan(bootstrap(np.array([np.nan])).mean)
     few = bootstrap(np.array([0.0, 0.0, 0.0, 1.0]))
     assert 0.0 <= few.low <= few.mean <= few.high <= 1.0
+
+
+def test_a_rare_failure_does_not_widen_the_interval_to_everything() -> None:
+    rare = bootstrap(np.array([1.0] * 261 + [0.0] * 3))
+    assert 0.96 < rare.low < rare.mean < rare.high <= 1.0
+
+
+@pytest.mark.parametrize("wins", [0, 3, 130, 264])
+def test_share_is_the_wilson_interval(wins: int) -> None:
+    expected = binomtest(wins, 264).proportion_ci(method="wilson")
+    found = share(np.array([1.0] * wins + [0.0] * (264 - wins) + [np.nan]))
+    assert (found.low, found.mean, found.high) == pytest.approx((expected.low, wins / 264, expected.high), abs=1e-12)
+    assert np.isnan(share(np.array([np.nan])).mean)
+    tied = share(np.array([0.5] * 264))
+    assert (tied.low + tied.high) / 2 == pytest.approx(0.5)

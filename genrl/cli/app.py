@@ -9,6 +9,7 @@ import typer
 from genrl import __version__
 from genrl.cli.check import check
 from genrl.cli.cite import cite
+from genrl.cli.compare import compare
 from genrl.cli.evaluate import evaluate
 from genrl.cli.export import export
 from genrl.cli.group import SentenceGroup
@@ -32,6 +33,7 @@ app = typer.Typer(
 app.command()(train)
 app.command()(sample)
 app.command("eval")(evaluate)
+app.command()(compare)
 app.command()(export)
 app.command()(runs)
 app.command()(report)

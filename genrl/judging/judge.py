@@ -6,19 +6,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import torch
 from rich.console import Console, RenderableType
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from torch import Tensor
 
 from genrl.errors import ConfigError
-from genrl.evaluation import Evaluation
 from genrl.judging.drawing import autocast
 from genrl.judging.identity import base_version
 from genrl.judging.judgement import PICTURES, Judgement
 from genrl.judging.pictures import write_pictures
 from genrl.judging.protocol import Protocol
-from genrl.judging.source import Found, load
+from genrl.judging.source import Found, called, load
 from genrl.policy import WeightedPolicy
 
 
@@ -35,9 +33,9 @@ def judge(found: Found, protocol: Protocol, folder: Path, source: str, console: 
         texts = [evaluator.prompt(sample).text for sample in batch]
         pictures.update(zip(batch, write_pictures(folder / PICTURES, drawn, texts, places=batch), strict=True))
 
-    steps = protocol.card.samples * protocol.card.steps
-    with progress(policy, source, steps, console or Console()), autocast(policy.device, found.mixed_precision), torch.no_grad():
-        evaluation: Evaluation = evaluator(policy, protocol.rewards, keep)
+    rows = protocol.card.samples * protocol.card.steps
+    with progress(policy, called(source), rows, console or Console()), autocast(policy.device, found.mixed_precision):
+        evaluation = evaluator(policy, protocol.rewards, keep)
     samples = range(protocol.card.samples)
     weights = {"source": source, "model": found.base.path, "version": base_version(found.base)}
     card = protocol.card.with_weights(weights).drawn(evaluation.resolution, evaluation.weights)

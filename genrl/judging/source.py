@@ -80,9 +80,13 @@ def find(source: str, sets: Sequence[str] = (), device: str | None = None, flags
 
 
 def called(source: str) -> str:
-    """A short name for a source: of a folder inside a run the run's name and the folder's."""
-    parts = [part for part in Path(source).parts if part not in (MODEL, "checkpoints", "exports", "runs", "/", ".", "..")]
-    return "-".join(parts[-2:] if len(parts) > 1 and re.match(r"(checkpoint|step)-\d", parts[-1]) else parts[-1:]) or "model"
+    """A short name for a source: `run@step` for a checkpoint of a run and for an export of one."""
+    path = Path(source)
+    path = path.parent if path.name == MODEL else path
+    found = re.fullmatch(r"(?:checkpoint|step)-(\d+)", path.name)
+    if found and path.parent.name in ("checkpoints", "exports"):
+        return f"{path.parents[1].name}@{int(found[1])}"
+    return path.name or "model"
 
 
 def load(source: Found, tuned: bool = True) -> DiffusersModel:

@@ -67,6 +67,7 @@ def test_import_is_lazy_and_complete() -> None:
 FLAGS = {
     "train": "--algo --config --device --dry-run --max-steps --model --output --preset --prompts --push-to-hub --resume"
     " --reward --seed --set",
+    "compare": "--device --output --prompts --re-evaluate --reward --samples --seed --set --steps",
     "eval": "--device --output --prompts --reward --samples --seed --set --steps",
     "export": "--checkpoint --output --push-to-hub --set",
     "sample": "--compare-base --count --device --output --prompt --seed --set --steps --tuned-share",

@@ -13,15 +13,7 @@ from genrl.eval_card import differences, read_card
 from genrl.judging.judgement import read_judgement
 from genrl.judging.source import called
 from genrl.statistics import bootstrap
-from tests.tiny_runs import LORA, genrl, trained
-
-
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    own = {"evaluation.samples": 5, "evaluation.grid": 2}
-    lora = trained(tmp_path_factory.mktemp("lora"), "sd3", **LORA, **own)
-    full = trained(tmp_path_factory.mktemp("full"), "prx", **{"model.weights": "full"}, **own)
-    return {"lora": lora, "full": full}
+from tests.tiny_runs import genrl
 
 
 @pytest.mark.parametrize(
@@ -95,8 +87,8 @@ def test_bad_questions_are_answered_before_weights_are_read(runs: dict[str, Path
     [
         ("runs/one", "one"),
         ("runs/one/model", "one"),
-        ("runs/one/checkpoints/checkpoint-000010/model", "one-checkpoint-000010"),
-        ("runs/one/exports/step-000010", "one-step-000010"),
+        ("runs/one/checkpoints/checkpoint-000010/model", "one@10"),
+        ("runs/one/exports/step-000010", "one@10"),
         ("owner/name", "name"),
         ("scenes", "scenes"),
     ],
