@@ -21,12 +21,12 @@ import torch
 from genrl.models import load_model
 from genrl.policy import WeightedPolicy
 from genrl.randomness import Randomness
+from genrl.reporting import load_evaluation
 from genrl.rollout import walk
 from genrl.scenes.folder import MODEL_FOLDER
 from genrl.scenes.prompts import held_out_prompts
 from genrl.schedule import shift_grid
 from genrl.solvers import Euler
-from genrl.statistics import bootstrap
 from genrl.tracking.grid import contact_sheet, tile, to_uint8
 from genrl.types import Prompt, Sampling, StepPlan
 
@@ -59,10 +59,11 @@ def curve(folder: Path) -> dict[str, np.ndarray]:
 
 def gain(folder: Path, name: str) -> tuple[float, float, float]:
     """(before, after, half-width of the 95 % interval of the paired difference) of a per-sample number."""
-    files = sorted((folder / "evaluations").glob("*.json"))
-    before, after = (np.array(json.loads(path.read_text())[name]) for path in (files[0], files[-1]))
-    interval = bootstrap(after - before)
-    return before.mean(), after.mean(), (interval.high - interval.low) / 2
+    steps = sorted(int(path.stem.removeprefix("step-")) for path in (folder / "evaluations").glob("step-*.json"))
+    before, after = (load_evaluation(folder, step) for step in (steps[0], steps[-1]))
+    assert before is not None and after is not None, "their files were just listed"
+    difference = after.gain(before, name)
+    return before.interval(name).mean, after.interval(name).mean, (difference.high - difference.low) / 2
 
 
 def table(runs: dict[str, list[Path]]) -> str:
