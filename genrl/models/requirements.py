@@ -71,15 +71,16 @@ def _check_guider(pipe: Any) -> None:
 
 def check_call(pipe: Any, call: Mapping[str, Any]) -> None:
     """Raise ConfigError for call arguments that the pipeline does not have or that are not the user's to set."""
-    known = set(inspect.signature(type(pipe).__call__).parameters) - {"self", *RESERVED}
+    reserved = RESERVED.keys() - {name for name in STEPWISE if call.get(name, ...) is None}
+    known = inspect.signature(type(pipe).__call__).parameters.keys() - {"self", *reserved}
     known = {name for name in known if not _is_encoding(name)}
     _check_switches(pipe, call)
     for name, value in call.items():
-        if name in RESERVED and not (name in STEPWISE and value is None):
+        if name in reserved:
             raise ConfigError(f"model.call.{name} cannot be set: {RESERVED[name]}.")
         if _is_encoding(name) or isinstance(value, Tensor):
             raise ConfigError(f"model.call.{name} cannot be set: prompts are encoded and kept text by text.")
-        if name not in known and name not in RESERVED:
+        if name not in known:
             raise ConfigError(f"{type(pipe).__name__} has no call argument {name!r}{suggestion(name, known)}")
         if name.startswith("negative_prompt") and not isinstance(value, (str, type(None))):
             raise ConfigError(f"model.call.{name} must be one text, used for every row, not {type(value).__name__}.")

@@ -69,7 +69,8 @@ def switches(kind: type) -> dict[str, str]:
 
 def _rewriters(kind: type) -> Iterator[tuple[str, str | None]]:
     """Methods but `encode_prompt` that are given the prompt, and the argument in whose `if` they are called."""
-    yield from _calls_with_prompt(_tree(inspect.unwrap(kind.__call__)), None)  # type: ignore[operator]
+    for method, switch in _calls_with_prompt(_tree(inspect.unwrap(kind.__call__)), None):  # type: ignore[operator]
+        yield method, switch if switch in _arguments(kind) else None
 
 
 def _calls_with_prompt(node: ast.AST, switch: str | None) -> Iterator[tuple[str, str | None]]:

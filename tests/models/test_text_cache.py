@@ -128,6 +128,20 @@ def test_negative_outputs_are_encoded_once():
     assert torch.equal(encodings.batch(("c", "a b"), CPU)[1], torch.full((2, 1, 2), 7.0))
 
 
+def test_negative_outputs_that_follow_the_text_are_encoded_with_it():
+    """As by Lumina, which pads the negative prompt to the length of the prompt."""
+
+    def encode(texts, guided):
+        embeds, _ = words(texts)
+        return embeds, torch.full_like(embeds, 7.0) if guided else None
+
+    encodings = Encodings(lambda texts: encode(texts, True), lambda texts: encode(texts, False))
+    encodings.add(("a b c", "d"))
+    assert torch.equal(encodings.batch(("a b c",), CPU)[1], torch.full((1, 3, 2), 7.0))
+    assert torch.equal(encodings.batch(("d",), CPU)[1], torch.full((1, 1, 2), 7.0))
+    assert encodings.together("a b c") != encodings.together("d")
+
+
 def test_encoding_that_depends_on_the_batch_is_refused():
     with pytest.raises(ModelError, match="encodes a text differently when other texts stand beside it"):
         Encodings(lambda texts: words(texts)[0] * len(texts))
