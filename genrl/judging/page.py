@@ -18,7 +18,8 @@ from genrl.eval_card import EvalCard
 from genrl.judging.comparison import PLAIN, Place
 from genrl.judging.figure import opened, rows
 from genrl.judging.judgement import Judgement
-from genrl.report.page import digest, signed
+from genrl.report.axis import decimals, fixed, signed
+from genrl.report.page import digest
 from genrl.statistics import Interval
 
 #: Prompts on the page, and the longest edge of a picture in it: more of either make it slow to load and to send.
@@ -32,7 +33,7 @@ def write_page(path: Path, judged: Mapping[str, Judgement], table: Mapping[str, 
         for package, name in (("genrl.report", "page.css"), ("genrl.judging", "compare.css"))
     )
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"signed": signed}
+    environment.filters |= {"signed": signed, "fixed": fixed}
     template = files("genrl.judging").joinpath("compare.html").read_text("utf-8")
     shown = rows(judged, ROWS)
     card = next(iter(judged.values())).card
@@ -54,11 +55,12 @@ def write_page(path: Path, judged: Mapping[str, Judgement], table: Mapping[str, 
 
 
 class Scaled:
-    """The places of one measure on a common axis from 0 to 100."""
+    """The places of one measure on a common axis from 0 to 100, and the decimals that tell them apart."""
 
     def __init__(self, places: Sequence[Place]) -> None:
         self.places = places
         ends = [end for place in places for end in (place.score.low, place.score.high) if end == end] or [0.0]
+        self.digits = decimals(0.0, *(place.score.mean for place in places if place.score.mean == place.score.mean))
         margin = (max(ends) - min(ends)) * 0.08 or 1.0
         self.start, self.span = min(ends) - margin, max(ends) - min(ends) + 2 * margin
 

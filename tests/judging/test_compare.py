@@ -75,6 +75,9 @@ def test_page_loads_nothing_and_lets_nothing_escape(pair: dict[str, Judgement], 
     assert not re.search(r"url\(|@import|https?:", page)
     assert "default-src 'none'" in page
     assert page.count("<img ") == 4
+    nothing = {name: replace(one, values={"reward": np.full(4, np.nan)}) for name, one in pair.items()}
+    write_page(tmp_path / "page.html", nothing, compare(nothing))
+    assert "no picture has this number" in (tmp_path / "page.html").read_text()
     assert "no clear change" in page.replace("no-clear-change", "no clear change")
 
 
