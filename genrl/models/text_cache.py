@@ -107,7 +107,8 @@ class Encodings:
         return joined.movedim(0, self._axes[j])
 
     def _rows_first(self, leaves: tuple[Any, ...]) -> tuple[Any, ...]:
-        return tuple(leaf.movedim(axis, 0) if axis else leaf for leaf, axis in zip(leaves, self._axes, strict=True))
+        placed = zip(leaves, self._axes, strict=True)
+        return tuple(leaf.movedim(axis, 0) if axis and not _empty(leaf) else leaf for leaf, axis in placed)
 
     def _row(self, text: str) -> tuple[Any, ...]:
         """What is kept of a text, and the negative outputs that all texts share."""

@@ -142,6 +142,16 @@ def test_negative_outputs_that_follow_the_text_are_encoded_with_it():
     assert encodings.together("a b c") != encodings.together("d")
 
 
+def test_negative_outputs_may_have_their_rows_on_any_axis():
+    def encode(texts, guided):
+        layers = torch.stack([torch.full((len(texts), 3), float(layer)) for layer in range(2)])  # (layers, B, tokens)
+        return words(texts)[0], layers if guided else None
+
+    encodings = Encodings(lambda texts: encode(texts, True), lambda texts: encode(texts, False))
+    encodings.add(("a b", "c"))
+    assert torch.equal(encodings.batch(("c", "a b"), CPU)[1], encode(["c", "a b"], True)[1])
+
+
 def test_encoding_that_depends_on_the_batch_is_refused():
     with pytest.raises(ModelError, match="encodes a text differently when other texts stand beside it"):
         Encodings(lambda texts: words(texts)[0] * len(texts))
