@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from genrl.errors import ConfigError, ModelError
+from genrl.models.hollow import hollow_pipeline
 from genrl.models.pipeline import DiffusersModel
 from genrl.models.requirements import trainable
 from genrl.registry import suggestion
@@ -34,6 +35,8 @@ def load_model(
 ) -> DiffusersModel:
     """Load a diffusers flow pipeline from a local folder or from the hub, safetensors only.
 
+    On the device "meta" no weights are read or downloaded, only configs: see `hollow.py`.
+
     Raises ModelError for a missing or incomplete folder, an unknown hub id, or a pipeline that is no flow; ConfigError
     for a `call` argument that the pipeline does not have. The other arguments are those of `DiffusersModel`.
     """
@@ -43,19 +46,26 @@ def load_model(
     from diffusers import DiffusionPipeline
 
     source = str(Path(path).expanduser()) if Path(path).expanduser().exists() else str(path)
+    hollow = torch.device(device).type == "meta"
     try:
-        pipe = DiffusionPipeline.from_pretrained(
-            source,
-            dtype=DTYPES[dtype],
-            use_safetensors=True,
-            revision=revision,
-            trust_remote_code=trust_remote_code,
-        )
+        if hollow:
+            pipe = hollow_pipeline(source, DTYPES[dtype], revision)
+        else:
+            pipe = DiffusionPipeline.from_pretrained(
+                source,
+                dtype=DTYPES[dtype],
+                use_safetensors=True,
+                revision=revision,
+                trust_remote_code=trust_remote_code,
+            )
     except (OSError, ValueError) as error:
         raise ModelError(
             f"The model {str(path)!r} does not load: {error} Give the folder of a diffusers pipeline with safetensors "
             "weights, or a hub id that this machine can reach and may read."
         ) from error
+    if hollow:
+        # Nothing is on any device, so nothing can leave it.
+        return DiffusersModel(pipe, call, max_rows, decode_rows)
     for part in [getattr(pipe, name) for name in trainable(pipe)] if offload else [pipe]:
         part.to(device)
     return DiffusersModel(pipe, call, max_rows, decode_rows, offload, encodings)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from torch import nn
@@ -63,17 +63,20 @@ def block_layers(network: nn.Module) -> dict[str, nn.Linear]:
 
 def attach(network: nn.Module, config: Any) -> None:
     """Put an adapter on a network and train nothing else."""
+    from accelerate import init_empty_weights
     from diffusers.loaders import PeftAdapterMixin
     from peft import inject_adapter_in_model
 
     if adapter_layers(network):
         raise ModelError(f"{type(network).__name__} already has a LoRA adapter; load the model again for another one.")
     network.requires_grad_(False)
-    if isinstance(network, PeftAdapterMixin):
-        network.add_adapter(config, ADAPTER)
-    else:
-        # A few networks (PRX) lack the mixin; peft does the same on any module.
-        inject_adapter_in_model(config, network, ADAPTER)
+    hollow = next(network.parameters()).device.type == "meta"
+    with init_empty_weights() if hollow else nullcontext():
+        if isinstance(network, PeftAdapterMixin):
+            network.add_adapter(config, ADAPTER)
+        else:
+            # A few networks (PRX) lack the mixin; peft does the same on any module.
+            inject_adapter_in_model(config, network, ADAPTER)
 
 
 @contextmanager
