@@ -1,0 +1,77 @@
+"""Whether a run fits, and if not, which settings make it fit: those that change least come first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from genrl.config import RunConfig
+from genrl.estimate.estimate import Estimate, estimate
+from genrl.settings import ModelSettings, TrainSettings
+
+
+@dataclass(frozen=True)
+class Advice:
+    """`settings` to change, as for --set, and the estimate with them; no settings if it fits as it is, None if none do."""
+
+    settings: tuple[str, ...]
+    outcome: Estimate | None
+
+
+def advise(asked: Estimate) -> Advice:
+    """The first of ever larger changes with which the run fits on its GPU."""
+    if asked.fits:
+        return Advice((), asked)
+    for config in _changed(asked.config):
+        found = asked if config == asked.config else estimate(config, asked.gpu, asked.utilisation)
+        batches = _largest_batches(found)
+        if batches is not None:
+            fitting = estimate(batches, asked.gpu, asked.utilisation)
+            if fitting.fits:
+                return Advice(tuple(_differences(asked.config, batches)), fitting)
+    return Advice((), None)
+
+
+def _changed(config: RunConfig) -> Iterator[RunConfig]:
+    """The configuration itself, then with more and more switched on."""
+    model, train = config.model, config.train
+    yield config
+    if not model.offload:
+        yield (config := replace(config, model=(model := replace(model, offload=True))))
+    if not model.gradient_checkpointing:
+        yield (config := replace(config, model=(model := replace(model, gradient_checkpointing=True))))
+    if model.weights == "full" and train.mixed_precision == "no":
+        yield (config := replace(config, train=replace(train, mixed_precision="bf16")))
+    if model.weights == "full" or model.dtype == "float32":
+        model, train = replace(model, weights="lora", dtype="bfloat16"), replace(train, mixed_precision="no")
+        yield (config := replace(config, model=model, train=train))
+    if not model.compile:
+        yield replace(config, model=replace(model, fp8_base=True))
+
+
+def _largest_batches(found: Estimate) -> RunConfig | None:
+    """The configuration with the largest `model.max_rows` and `train.rows` that fit; None if one row is too much."""
+    memory, costs, config = found.memory, found.costs, found.config
+    free = found.room - memory.standing
+    gradients = memory.learning - costs.trained.peak * max(found.work.trained)
+    rollout = int(free // max(1, costs.forward.peak))
+    learning = int((free - gradients) // max(1, costs.trained.peak))
+    if min(rollout, learning) < 1 or memory.decoding > free:
+        return None
+    most = config.model.max_rows or max(found.work.asked)
+    model = config.model if rollout >= most else replace(config.model, max_rows=_power(rollout))
+    train = config.train if learning >= max(found.work.trained) else replace(config.train, rows=_power(learning))
+    return replace(config, model=model, train=train)
+
+
+def _power(rows: int) -> int:
+    """The largest power of two up to `rows`."""
+    return 1 << (rows.bit_length() - 1)
+
+
+def _differences(before: RunConfig, after: RunConfig) -> Iterator[str]:
+    for section, kind in (("model", ModelSettings), ("train", TrainSettings)):
+        for name in kind.__dataclass_fields__:
+            value = getattr(getattr(after, section), name)
+            if value != getattr(getattr(before, section), name):
+                yield f"{section}.{name}={str(value).lower() if isinstance(value, bool) else value}"

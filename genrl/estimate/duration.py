@@ -1,0 +1,56 @@
+"""How long an iteration takes on a GPU, at a stated share of its peak."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from genrl.config import RunConfig
+from genrl.estimate.costs import Costs
+from genrl.estimate.devices import LAUNCH, Gpu
+from genrl.estimate.tally import Cost
+from genrl.estimate.work import Work
+
+
+def flops(costs: Costs, work: Work) -> dict[str, float]:
+    """Operations of one iteration, part by part; the prompts are encoded when they come up for the first time."""
+    counts = work.counts
+    return {
+        "rollout": float(costs.forward.flops * (counts["forwards"] + counts["reference_forwards"])),
+        "learning": float(costs.trained.flops * counts["backwards"]),
+        "decoding": float(costs.decode.flops * counts["decodes"]),
+        "encoding": float(costs.encode.flops * counts["encodes"]),
+    }
+
+
+def peak(config: RunConfig, gpu: Gpu) -> float:
+    """Operations a second of the GPU in the type in which the run multiplies."""
+    half = config.model.dtype != "float32" or config.train.mixed_precision != "no"
+    return 1e12 * (gpu.bfloat16 if half else gpu.float32)
+
+
+def seconds(config: RunConfig, costs: Costs, work: Work, gpu: Gpu, utilisation: float, decode_rows: int) -> dict[str, float]:
+    """Seconds of one iteration, part by part: bound by operations, or by the launches of a small network's kernels."""
+    speed, most = utilisation * peak(config, gpu), config.model.max_rows
+
+    def spent(cost: Cost, rows: Sequence[int], most: int = 0) -> float:
+        batches = [batch for whole in rows for batch in _split(whole, most)]
+        return sum(max(cost.flops * batch / speed, cost.kernels * LAUNCH) for batch in batches)
+
+    return {
+        "rollout": spent(costs.forward, work.asked, most),
+        "learning": spent(costs.trained, work.trained),
+        "decoding": spent(costs.decode, work.decoded, decode_rows),
+        "encoding": spent(costs.encode, [1] * work.counts["encodes"]),
+    }
+
+
+def evaluation_seconds(config: RunConfig, costs: Costs, gpu: Gpu, utilisation: float) -> float:
+    """Seconds of one evaluation on the held-out prompts, rewards not counted."""
+    pictures, steps = config.evaluation.samples, config.evaluation.steps or config.sampling.steps
+    return pictures * (steps * costs.forward.flops + costs.decode.flops) / (utilisation * peak(config, gpu))
+
+
+def _split(rows: int, most: int) -> list[int]:
+    """The batches of at most `most` rows, of any size if that is 0."""
+    most = most or rows
+    return [min(most, rows - start) for start in range(0, rows, most)] if rows else []
