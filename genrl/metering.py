@@ -29,6 +29,12 @@ class Meter:
                 self._sums[name] = self._sums[name] + value * weight
                 self._weights[name] += weight
 
+    def peek(self, name: str) -> float | None:
+        """The value of one metric so far, None if it was never added; waits for the device."""
+        if name not in self._sums:
+            return None
+        return float(self._sums[name]) / (1.0 if name.endswith("_max") else self._weights[name])
+
     def read(self) -> dict[str, float]:
         """The values as floats; the only wait for the device in an iteration beside the gradient norm."""
         names = list(self._sums)

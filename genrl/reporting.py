@@ -68,6 +68,9 @@ class RunReporter:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.view.__exit__(kind, error, trace)
 
+    def warning(self, text: str) -> None:
+        self.say(f"[yellow]Warning: {escape(text)}[/]")
+
     def iteration(self, step: int, row: dict[str, float], samples: Sequence[dict[str, Any]] = ()) -> None:
         self._write(step, row)
         self._write_samples(step, "train", samples)

@@ -37,6 +37,7 @@ from genrl.models.switches import apply_switches, check_switches
 from genrl.monitoring import Watch
 from genrl.policy import WeightedPolicy
 from genrl.reporting import RunReporter
+from genrl.selfcheck import check_start, first_update
 from genrl.settings import ModelSettings
 from genrl.trainer import Trainer
 
@@ -65,6 +66,7 @@ def start(config: RunConfig, resume: bool = False) -> int:
     stop = _Interrupt()
     try:
         with stop, reporter:
+            check_start(config, trainer, reporter)
             trainer.fit(lambda: stop() or (config.evaluation.stop_on_alarm and bool(reporter.raised)))
     except GenrlError:
         reporter.report("stopped")
@@ -88,7 +90,7 @@ def build(config: RunConfig, folder: Path, reporter: Any) -> Trainer:
     rewards = reward_panel(config, folder / "failures")
     prompts, heldout = prompt_sources(config)
     if config.model.path == "scenes":
-        _silence_bars()
+        silence_bars()
     accelerator = Accelerator(
         cpu=config.run.device == "cpu",
         mixed_precision=config.train.mixed_precision,
@@ -119,6 +121,7 @@ def build(config: RunConfig, folder: Path, reporter: Any) -> Trainer:
         reporter=reporter,
         identity=identity(config),
         export=exporter(config, folder, policy) if config.model.weights == "lora" else None,
+        first_update=first_update(config, policy, reporter),
     )
 
 
@@ -160,7 +163,7 @@ def _network_dtype(config: RunConfig) -> torch.dtype:
     return DTYPES[{"bf16": "bfloat16", "fp16": "float16"}.get(config.train.mixed_precision, config.model.dtype)]
 
 
-def _silence_bars() -> None:
+def silence_bars() -> None:
     """The libraries' bars for reading and writing shards say nothing about a model of 5 MB."""
     for library in (diffusers, transformers):
         library.utils.logging.disable_progress_bar()

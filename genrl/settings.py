@@ -183,6 +183,8 @@ class RunSettings:
         because it is as big as the model.
     save_total_limit: newest checkpoints kept; that of the best evaluation (`evaluation.best_by`) is kept beside them.
     threads: CPU threads for torch; 0 keeps torch's choice.
+    self_check: before anything is spent, one step is replayed and compared with its rollout, and before the first update is
+        applied its ratio is compared with 1; three rows through the network, counted apart.
     report_to: trackers beside the files that are always written.
     hub_model_id: OWNER/NAME of a hub repository that the finished model is uploaded to; empty uploads nothing.
     hub_private_repo: whether that repository is made private if it does not exist yet.
@@ -194,6 +196,7 @@ class RunSettings:
     threads: Natural = 0
     save_steps: Natural = 10
     save_total_limit: Count = 2
+    self_check: bool = True
     report_to: tuple[Literal["tensorboard", "wandb", "trackio"], ...] = ()
     hub_model_id: str = ""
     hub_private_repo: bool = False

@@ -24,7 +24,7 @@ from genrl.randomness import Randomness
 from genrl.rewards import Explored, RewardPanel, complete_groups, overlapped, score_members
 from genrl.rollout import sigma_grid
 from genrl.settings import EvaluationSettings, RunSettings, TrainSettings
-from genrl.types import Prompt, Sampling, StepPlan
+from genrl.types import Prompt, Sampling, StepPlan, Unit
 
 
 class Reporter(Protocol):
@@ -59,6 +59,8 @@ class Trainer:
     identity: str = ""
     #: Writes the trained weights of a step into a folder of each checkpoint, as other programs load them.
     export: Callable[[Path, int], None] | None = None
+    #: Looks at the first update of a run, before it is applied.
+    first_update: Callable[[Algorithm, WeightedPolicy, Sequence[Unit], Meter], None] | None = None
     step: int = 0
     samples: list[dict[str, Any]] = field(default_factory=list)
     best: Best = field(default_factory=Best)
@@ -136,6 +138,9 @@ class Trainer:
                 loss, measured = self.algorithm.loss(self.policy, unit)
             self.accelerator.backward(loss * (unit.weight / total))
             meter.add(measured, unit.weight)
+        if self.first_update and not self.optimization.updates:
+            self.first_update(self.algorithm, self.policy, units, meter)
+            self.first_update = None
         norm, applied = self.optimization.step()
         self.policy.counts["optimizer_steps"] += 1
         meter.add({"skipped_updates": torch.tensor(0.0 if applied else 1.0)}, 1)

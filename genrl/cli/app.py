@@ -10,6 +10,8 @@ from genrl import __version__
 from genrl.cli.check import check
 from genrl.cli.cite import cite
 from genrl.cli.compare import compare
+from genrl.cli.doctor import doctor
+from genrl.cli.estimate import estimate
 from genrl.cli.evaluate import evaluate
 from genrl.cli.export import export
 from genrl.cli.group import SentenceGroup
@@ -41,6 +43,8 @@ app.command("list")(list_components)
 app.command()(show)
 app.command()(cite)
 app.command()(snr)
+app.command()(doctor)
+app.command()(estimate)
 app.command()(check)
 app.command()(serve_reward)
 

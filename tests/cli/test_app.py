@@ -74,6 +74,8 @@ FLAGS = {
     "runs": "--json",
     "report": "",
     "snr": "--batches --config --device --model --preset --prompts --reward --seed --set",
+    "doctor": "--config-only --device --set --steps",
+    "estimate": "--algo --config --gpu --json --model --preset --set --utilisation",
     "list": "",
     "show": "--preset --set",
     "cite": "",
