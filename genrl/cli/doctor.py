@@ -1,4 +1,4 @@
-"""`genrl doctor`: whether a model can be trained, shown on the model itself."""
+"""`genrl doctor`: whether a model can be trained, shown on the model itself, and whether a reward works."""
 
 from __future__ import annotations
 
@@ -12,7 +12,13 @@ if TYPE_CHECKING:
 
 
 def doctor(
-    model: Annotated[str, typer.Argument(help="A diffusers folder, a hub id or scenes.")],
+    model: Annotated[
+        str | None, typer.Argument(help="A diffusers folder, a hub id or scenes.", show_default="none, with --reward")
+    ] = None,
+    reward: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="A reward to examine: a name, module:function or file.py:function. Repeatable."),
+    ] = None,
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="A setting as for train, such as model.call.height=512. Repeatable."),
@@ -23,11 +29,13 @@ def doctor(
         bool, typer.Option("--config-only", help="Read or download no weights: sizes and structure, no numbers compared.")
     ] = False,
 ) -> None:
-    """Say whether a model can be trained, and show it: exit 1 if a check fails.
+    """Say whether a model can be trained, or whether a reward works, and show it: exit 1 if a check fails.
 
     Its own pipeline draws one picture, which genrl has to reproduce through its own path; a step of a rollout is replayed;
     every layer with LoRA has to get a gradient. One or two rows go through the network at once: choose a small resolution
     for a large model.
+
+    A reward is asked about pictures whose order it should know, alone and in batches, and timed.
 
     [dim]Examples:[/]
 
@@ -36,20 +44,29 @@ def doctor(
       genrl doctor ./my-pipeline --set model.call.height=512 --set model.call.width=512 --set model.dtype=bfloat16
 
       genrl doctor black-forest-labs/FLUX.1-dev --config-only
+
+      genrl doctor --reward pickscore --set rewards.pickscore.options.checkpoint=./pickscore --reward my_rewards.py:mine
     """
+    from genrl.cli.doctor_reward import rewards_work
     from genrl.config import check_device, check_model, resolve
     from genrl.config.world import SCENES
+    from genrl.errors import ConfigError
     from genrl.models.switches import check_switches
     from genrl.run import silence_bars
 
-    flags = {"model.path": model} | ({} if device is None else {"run.device": device})
-    config = resolve(sets=set_ or (), flags=flags)
+    if model is None and not reward:
+        raise ConfigError("There is nothing to examine; give a model, or --reward NAME.")
+    asked = {"model.path": model, "rewards": reward or None, "run.device": device}
+    config = resolve(sets=set_ or (), flags={key: value for key, value in asked.items() if value is not None})
+    works = rewards_work(config.rewards) if reward else True
+    if model is None:
+        raise typer.Exit(0 if works else 1)
     check_model(config.model)
     check_switches(config.model)
     check_device(config.run, config.train)
     if config_only or model == SCENES:
         silence_bars()
-    if not trainable(config, steps, config_only):
+    if not trainable(config, steps, config_only) or not works:
         raise typer.Exit(1)
 
 

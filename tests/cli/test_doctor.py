@@ -68,6 +68,23 @@ def test_doctor_refuses_with_the_reason(flux: Path, tmp_path: Path) -> None:
     assert "Not trainable" in said
 
 
+def test_doctor_examines_rewards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    said = run("doctor", "--reward", "jpeg-size", "--reward", "scenes", "--set", "rewards.jpeg-size.options.quality=50")
+    assert (said.count("✓"), said.count("✗")) == (12, 0)
+    for part in ("reward jpeg-size", "reward scenes", "knows good from bad", "ms a picture of 3x32x32"):
+        assert part in said
+    assert said.rstrip().endswith("No check failed.")
+    Path("mine.py").write_text("def constant(prompts, completions, **columns): return [0.5] * len(prompts)")
+    said = run("doctor", "--reward", "mine.py:constant", code=1)
+    assert (said.count("✓"), said.count("✗"), said.count("│ - ")) == (4, 1, 1)
+    assert "0.5 to 0.5 over 8 pictures" in said
+    for arguments, message in (([], "give a model, or --reward NAME"), (["--reward", "jpeg-sice"], "did you mean 'jpeg-size'")):
+        result = CliRunner().invoke(app, ["doctor", *arguments])
+        assert result.exit_code == 2
+        assert message in " ".join(result.stderr.split())
+
+
 def test_doctor_takes_settings_as_train_does(flux: Path) -> None:
     result = CliRunner().invoke(app, ["doctor", str(flux / "configs"), "--config-only", "--set", "model.call.hieght=16"])
     assert result.exit_code == 2
