@@ -173,12 +173,13 @@ def test_texts_of_another_length_stay_out_of_a_batch_where_padding_changes_them(
 
 
 def test_rows_on_another_axis_and_summed_up_lengths_are_put_together():
-    def encode(texts):
+    def encode(texts, guided=True):
         embeds, mask = words(texts)
         lengths = mask.sum(1).cumsum(0).int()
-        return embeds.expand(3, *embeds.shape).clone(), torch.cat([lengths.new_zeros(1), lengths])
+        negative = torch.full((3, len(texts), 2, 2), 7.0) if guided else None
+        return embeds.expand(3, *embeds.shape).clone(), torch.cat([lengths.new_zeros(1), lengths]), negative
 
-    encodings = Encodings(encode)
+    encodings = Encodings(encode, lambda texts: encode(texts, guided=False))
     texts = ("a b c", "a", "a b c", "a b")
     encodings.add(texts)
     for ours, theirs in zip(encodings.batch(texts, CPU), encode(list(texts)), strict=True):
