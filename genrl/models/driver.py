@@ -164,7 +164,8 @@ class Driver:
         here = {"device": self.device, "batch_size": len(texts)}
         known = {name: value for name, value in here.items() if name in self._encode_signature.parameters}
         negative = {k: [v] * len(texts) for k, v in arguments.items() if k.startswith("negative_prompt") and isinstance(v, str)}
-        with torch.no_grad():
+        # What is kept for the whole run must not depend on whether its first reader ran under autocast.
+        with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
             return own(prompt=list(texts), **{**arguments, **known, **negative})
 
     def prepare_latents(self, own: Any, *args: Any, **kwargs: Any) -> Any:

@@ -74,7 +74,7 @@ FLAGS = {
     "runs": "--json",
     "report": "",
     "snr": "--batches --config --device --model --preset --prompts --reward --seed --set",
-    "doctor": "--config-only --device --set --steps",
+    "doctor": "--config-only --device --reward --set --steps",
     "estimate": "--algo --config --gpu --json --model --preset --set --utilisation",
     "list": "",
     "show": "--preset --set",
