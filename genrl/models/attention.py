@@ -19,14 +19,14 @@ def check_attention(backend: str, trust_remote_code: bool) -> None:
     """Raise ConfigError for a backend that no run can use."""
     from diffusers.models.attention_dispatch import AttentionBackendName
 
-    known = [name.value for name in AttentionBackendName]
-    if backend not in known:
-        raise ConfigError(f"There is no attention backend {backend!r}{suggestion(backend, known)}")
     if "sage" in backend:
         raise ConfigError(
             f"The attention backend {backend!r} computes in 8 bits and has no backward pass, so the policy that samples "
             "could not be the one that learns; set model.attention=native or a flash or cudnn backend."
         )
+    known = [name.value for name in AttentionBackendName if "sage" not in name.value]
+    if backend not in known:
+        raise ConfigError(f"There is no attention backend {backend!r}{suggestion(backend, known)}")
     if "_hub" in backend and not trust_remote_code:
         raise ConfigError(
             f"The attention backend {backend!r} runs compiled code from the hub; set model.trust_remote_code=true to allow "
