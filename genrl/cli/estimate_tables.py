@@ -8,12 +8,22 @@ from rich.table import Table
 
 from genrl.estimate import Advice, Estimate
 
+#: Share of the time from which on a cheaper way is named.
+WORTH_SAYING = 0.05
+
 
 def print_estimate(found: Estimate, advice: Advice, console: Console | None = None) -> None:
     console = console or Console()
     console.print(_memory(found))
     console.print(_work(found))
     console.print(_time(found), soft_wrap=True)
+    model, train = found.config.model, found.config.train
+    if model.dtype != "float32" and train.mixed_precision == "no" and found.precise > WORTH_SAYING:
+        console.print(
+            f"{found.precise:.0%} of that goes into adapters, which multiply in float32; with "
+            "[bold]--set train.mixed_precision=bf16[/] they do so in 16 bits.",
+            soft_wrap=True,
+        )
     console.print(verdict(found, advice), soft_wrap=True)
 
 
@@ -43,9 +53,10 @@ def _memory(found: Estimate) -> Table:
         table.add_row("reference and averaged weights", size(memory.weight_sets))
     table.add_row(f"kept latents of shape {found.latent_shape}", size(memory.kept))
     table.add_section()
+    table.add_row("encoding", f"+ {size(memory.encoding)}")
     rows, checkpointing = max(found.work.asked), " with checkpointing" if model.gradient_checkpointing else ""
     table.add_row(f"rollout, {min(model.max_rows or rows, rows)} rows at once", f"+ {size(memory.rollout)}")
-    table.add_row("decoding", f"+ {size(memory.decoding)}")
+    table.add_row(f"decoding, {found.decode_rows} at once", f"+ {size(memory.decoding)}")
     learning = f"learning, {max(found.work.trained)} rows at once{checkpointing}, gradients included"
     table.add_row(learning, f"+ {size(memory.learning)}")
     table.add_section()
@@ -67,11 +78,11 @@ def _work(found: Estimate) -> Table:
         ("decoding", "pictures decoded", f"{counts['decodes']:,}"),
         ("encoding", "texts encoded, each once in a run", f"{counts['encodes']:,}"),
     ):
-        table.add_row(label, rows, f"{found.flops[part] / 1e12:,.4g}", f"{found.seconds[part]:,.3g}")
+        table.add_row(label, rows, number(found.flops[part] / 1e12), number(found.seconds[part]))
     table.add_section()
     total, spent = sum(found.flops.values()) / 1e12, sum(found.seconds.values())
     steps = f"{counts['optimizer_steps']} optimizer step{'s' if counts['optimizer_steps'] > 1 else ''}"
-    table.add_row(f"[bold]in all, {steps}[/]", "", f"[bold]{total:,.4g}[/]", f"[bold]{spent:,.3g}[/]")
+    table.add_row(f"[bold]in all, {steps}[/]", "", f"[bold]{number(total)}[/]", f"[bold]{number(spent)}[/]")
     return table
 
 
@@ -96,6 +107,11 @@ def count(number: float) -> str:
         if number >= scale:
             return f"{number / scale:.2f} {unit}"
     return f"{number:.0f}"
+
+
+def number(value: float) -> str:
+    """Three digits, or all of a large whole number."""
+    return f"{value:,.0f}" if value >= 100.0 else f"{value:.3g}"
 
 
 def duration(spent: float) -> str:

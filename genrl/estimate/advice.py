@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from genrl.config import RunConfig
 from genrl.estimate.estimate import Estimate, estimate
+from genrl.estimate.tally import Cost
 from genrl.settings import ModelSettings, TrainSettings
 
 
@@ -50,17 +51,24 @@ def _changed(config: RunConfig) -> Iterator[RunConfig]:
 
 
 def _largest_batches(found: Estimate) -> RunConfig | None:
-    """The configuration with the largest `model.max_rows` and `train.rows` that fit; None if one row is too much."""
+    """The configuration with the largest batches of rollout, decoding and learning that fit; None if one row is too much."""
     memory, costs, config = found.memory, found.costs, found.config
     free = found.room - memory.standing
-    gradients = memory.learning - costs.trained.peak * max(found.work.trained)
-    rollout = int(free // max(1, costs.forward.peak))
-    learning = int((free - gradients) // max(1, costs.trained.peak))
-    if min(rollout, learning) < 1 or memory.decoding > free:
+    asked, trained = config.model.max_rows or max(found.work.asked), max(found.work.trained)
+    decoded = min(found.decode_rows, max(found.work.decoded, default=1))
+
+    def fitting(cost: Cost, adds: int, rows: int) -> int:
+        """Rows that fit of a pass which with `rows` rows adds so much memory."""
+        return int((free - (adds - cost.peak * rows)) // max(1, cost.peak))
+
+    rollout = fitting(costs.forward, memory.rollout, min(asked, max(found.work.asked)))
+    decoding, learning = fitting(costs.decode, memory.decoding, decoded), fitting(costs.trained, memory.learning, trained)
+    if min(rollout, decoding, learning) < 1 or memory.encoding > free:
         return None
-    most = config.model.max_rows or max(found.work.asked)
-    model = config.model if rollout >= most else replace(config.model, max_rows=_power(rollout))
-    train = config.train if learning >= max(found.work.trained) else replace(config.train, rows=_power(learning))
+    model, train = config.model, config.train
+    model = model if rollout >= asked else replace(model, max_rows=_power(rollout))
+    model = model if decoding >= decoded else replace(model, decode_rows=_power(decoding))
+    train = train if learning >= trained else replace(train, rows=_power(learning))
     return replace(config, model=model, train=train)
 
 

@@ -22,22 +22,27 @@ def flops(costs: Costs, work: Work) -> dict[str, float]:
     }
 
 
-def peak(config: RunConfig, gpu: Gpu) -> float:
-    """Operations a second of the GPU in the type in which the run multiplies."""
-    half = config.model.dtype != "float32" or config.train.mixed_precision != "no"
-    return 1e12 * (gpu.bfloat16 if half else gpu.float32)
+def computing(cost: Cost, gpu: Gpu) -> float:
+    """Seconds of the operations of a pass at the peak of the GPU, each in its type."""
+    return 1e-12 * ((cost.flops - cost.precise) / gpu.bfloat16 + cost.precise / gpu.float32)
+
+
+def precise_share(costs: Costs, work: Work, gpu: Gpu) -> float:
+    """The share of an iteration's time at the network that goes into float32."""
+    rows = ((costs.forward, sum(work.asked)), (costs.trained, sum(work.trained)))
+    whole = sum(computing(cost, gpu) * count for cost, count in rows)
+    return sum(1e-12 * cost.precise / gpu.float32 * count for cost, count in rows) / whole if whole else 0.0
 
 
 def seconds(config: RunConfig, costs: Costs, work: Work, gpu: Gpu, utilisation: float, decode_rows: int) -> dict[str, float]:
     """Seconds of one iteration, part by part: bound by operations, or by the launches of a small network's kernels."""
-    speed, most = utilisation * peak(config, gpu), config.model.max_rows
 
     def spent(cost: Cost, rows: Sequence[int], most: int = 0) -> float:
         batches = [batch for whole in rows for batch in _split(whole, most)]
-        return sum(max(cost.flops * batch / speed, cost.kernels * LAUNCH) for batch in batches)
+        return sum(max(computing(cost, gpu) * batch / utilisation, cost.kernels * LAUNCH) for batch in batches)
 
     return {
-        "rollout": spent(costs.forward, work.asked, most),
+        "rollout": spent(costs.forward, work.asked, config.model.max_rows),
         "learning": spent(costs.trained, work.trained),
         "decoding": spent(costs.decode, work.decoded, decode_rows),
         "encoding": spent(costs.encode, [1] * work.counts["encodes"]),
@@ -47,7 +52,7 @@ def seconds(config: RunConfig, costs: Costs, work: Work, gpu: Gpu, utilisation: 
 def evaluation_seconds(config: RunConfig, costs: Costs, gpu: Gpu, utilisation: float) -> float:
     """Seconds of one evaluation on the held-out prompts, rewards not counted."""
     pictures, steps = config.evaluation.samples, config.evaluation.steps or config.sampling.steps
-    return pictures * (steps * costs.forward.flops + costs.decode.flops) / (utilisation * peak(config, gpu))
+    return pictures * (steps * computing(costs.forward, gpu) + computing(costs.decode, gpu)) / utilisation
 
 
 def _split(rows: int, most: int) -> list[int]:

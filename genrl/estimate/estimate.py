@@ -12,7 +12,7 @@ import torch
 from genrl.config import RunConfig
 from genrl.estimate.costs import Costs, measure
 from genrl.estimate.devices import USABLE, UTILISATION, Gpu
-from genrl.estimate.duration import evaluation_seconds, flops, seconds
+from genrl.estimate.duration import evaluation_seconds, flops, precise_share, seconds
 from genrl.estimate.memory import Memory, decode_rows, memory
 from genrl.estimate.work import Work, work
 from genrl.models import DiffusersModel
@@ -26,13 +26,17 @@ AUTOCAST = {"no": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 @dataclass(frozen=True)
 class Estimate:
-    """flops and seconds: of one iteration, part by part. `networks`: trained parameters and all of them, by network."""
+    """flops and seconds: of one iteration, part by part. `networks`: trained parameters and all of them, by network.
+
+    decode_rows: latents that are decoded at once. evaluation: seconds of one.
+    """
 
     config: RunConfig
     gpu: Gpu
     utilisation: float
     networks: Mapping[str, tuple[int, int]]
     latent_shape: tuple[int, ...]
+    decode_rows: int
     work: Work
     costs: Costs
     memory: Memory
@@ -48,6 +52,11 @@ class Estimate:
     def room(self) -> float:
         """Bytes that a run can fill."""
         return USABLE * self.gpu.memory * 1e9
+
+    @property
+    def precise(self) -> float:
+        """The share of the network's time that goes into operations in float32."""
+        return precise_share(self.costs, self.work, self.gpu)
 
     @property
     def run(self) -> float:
@@ -85,6 +94,7 @@ def estimate(config: RunConfig, gpu: Gpu, utilisation: float = UTILISATION) -> E
     animate(model.pipe)
     sigmas = sigma_grid(model, config.sampling.steps, config.sampling.shift)
     asked = work(config, sigmas)
+    at_once = decode_rows(config, model)
     costs = measure(policy, model, config.sampling.steps, AUTOCAST[config.train.mixed_precision])
     return Estimate(
         config=config,
@@ -92,11 +102,12 @@ def estimate(config: RunConfig, gpu: Gpu, utilisation: float = UTILISATION) -> E
         utilisation=utilisation,
         networks={name: _parameters(network) for name, network in model.networks.items()},
         latent_shape=model.latent_shape(),
+        decode_rows=at_once,
         work=asked,
         costs=costs,
         memory=memory(config, policy, model, costs, asked),
         flops=flops(costs, asked),
-        seconds=seconds(config, costs, asked, gpu, utilisation, decode_rows(config, model)),
+        seconds=seconds(config, costs, asked, gpu, utilisation, at_once),
         evaluation=evaluation_seconds(config, costs, gpu, utilisation),
     )
 

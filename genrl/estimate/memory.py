@@ -17,20 +17,23 @@ from genrl.policy import WeightedPolicy
 
 #: AdamW keeps two numbers for each trained one.
 MOMENTS = 2
+#: The component that decodes; the others that are not trained encode.
+DECODER = "vae"
 
 
 @dataclass(frozen=True)
 class Memory:
     """Bytes. `components`, `optimizer` (moments), `weight_sets` (reference, average) and `kept` latents stay all the time.
 
-    rollout, decoding, learning: what each part of an iteration adds; gradients belong to learning, and to decoding the
-    largest component if `model.offload` keeps them on the CPU.
+    encoding, rollout, decoding, learning: what each part of an iteration adds. Gradients belong to learning, and the
+    components that `model.offload` keeps on the CPU to the part that needs them.
     """
 
     components: dict[str, int]
     optimizer: int
     weight_sets: int
     kept: int
+    encoding: int
     rollout: int
     decoding: int
     learning: int
@@ -41,7 +44,7 @@ class Memory:
 
     @property
     def peak(self) -> int:
-        return self.standing + max(self.rollout, self.decoding, self.learning)
+        return self.standing + max(self.encoding, self.rollout, self.decoding, self.learning)
 
 
 def memory(config: RunConfig, policy: WeightedPolicy, model: DiffusersModel, costs: Costs, work: Work) -> Memory:
@@ -49,7 +52,8 @@ def memory(config: RunConfig, policy: WeightedPolicy, model: DiffusersModel, cos
     trained = size(policy.parameters())
     asked, decoded = max(work.asked), max(work.decoded, default=0)
     modules = {name: part for name, part in model.pipe.components.items() if isinstance(part, nn.Module)}
-    components = {name: size(_tensors(part)) for name, part in modules.items()}
+    ordered = [*model.networks, *(name for name in modules if name not in model.networks)]
+    components = {name: size(_tensors(modules[name])) for name in ordered}
     visitors = {name: taken for name, taken in components.items() if config.model.offload and name not in model.networks}
     if config.model.fp8_base:
         components |= {name: components[name] - _saved_in_fp8(network) for name, network in model.networks.items()}
@@ -58,8 +62,9 @@ def memory(config: RunConfig, policy: WeightedPolicy, model: DiffusersModel, cos
         optimizer=MOMENTS * trained,
         weight_sets=sum(size(policy.weight_set(name).values()) for name in policy.stored_sets),
         kept=int(4 * work.kept * costs.dimensions),
+        encoding=costs.encode.peak + max([0, *(taken for name, taken in visitors.items() if name != DECODER)]),
         rollout=costs.forward.peak * min(config.model.max_rows or asked, asked),
-        decoding=costs.decode.peak * min(decode_rows(config, model), decoded) + max([0, *visitors.values()]),
+        decoding=costs.decode.peak * min(decode_rows(config, model), decoded) + visitors.get(DECODER, 0),
         learning=costs.trained.peak * max(work.trained) + trained,
     )
 

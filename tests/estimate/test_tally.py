@@ -60,6 +60,12 @@ def test_operations_are_those_that_torch_counts():
     assert tally(lambda: layers(x).sum().backward()).flops == counted.get_total_flops() > 0
 
 
+def test_operations_in_float32_are_told_apart():
+    half, single = torch.zeros(8, 8, dtype=torch.bfloat16), torch.zeros(8, 8)
+    cost = tally(lambda: (half @ half, single @ single, single @ single))
+    assert (cost.flops, cost.precise) == (3 * 2 * 8**3, 2 * 2 * 8**3)
+
+
 def test_views_and_weights_cost_nothing():
     weight = torch.zeros(WIDTH, WIDTH)
     cost = tally(lambda: weight.t().reshape(-1, 10)[:5].view(-1))
