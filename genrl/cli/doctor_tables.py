@@ -44,7 +44,7 @@ def findings_table(findings: Sequence[Finding]) -> Table:
 def verdict(findings: Sequence[Finding]) -> str:
     answers = {finding.passed for finding in findings}
     if False in answers:
-        return "[red]Not trainable with genrl.[/]"
+        return "[red]Not trainable as it is.[/]"
     if None in answers:
         return "[yellow]Nothing speaks against it; the checks marked - need the weights.[/]"
     return "[green]Trainable.[/]"
