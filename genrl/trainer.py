@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -12,12 +12,12 @@ from typing import Any, Protocol
 import torch
 from accelerate import Accelerator
 
-from genrl import checkpoint
-from genrl.errors import CheckpointError, RewardError
+from genrl.errors import RewardError
 from genrl.evaluation import Evaluation, Evaluator
 from genrl.metering import Meter, reward_metrics
 from genrl.monitoring import Best, picture_metrics
 from genrl.optimization import Optimization
+from genrl.persistence import Persistence, Progress
 from genrl.policy import COUNTED, WeightedPolicy
 from genrl.protocols import Algorithm, PromptSource
 from genrl.randomness import Randomness
@@ -67,6 +67,9 @@ class Trainer:
 
     def __post_init__(self) -> None:
         self.optimization = Optimization(self.policy.parameters(), self.train, self.accelerator)
+        self.persistence = Persistence(
+            self.folder, self.policy, self.optimization, self.identity, self.run.save_total_limit, self.export
+        )
         self.sigmas = sigma_grid(self.policy.model, self.sampling.steps, self.sampling.shift)
 
     def fit(self, stop: Callable[[], bool]) -> None:
@@ -159,42 +162,12 @@ class Trainer:
 
     def save(self) -> None:
         """Write a checkpoint of this iteration boundary."""
-        tensors = {name: dict(self.policy.weight_set(name)) for name in ("current", *self.policy.stored_sets)}
-        tensors["optimizer"] = checkpoint.optimizer_tensors(self.optimization.optimizer)
-        tensors["torch_rng"] = {"state": torch.get_rng_state()}
-        state = {
-            "identity": self.identity,
-            "step": self.step,
-            "updates": self.optimization.updates,
-            "bad_in_a_row": self.optimization.bad_in_a_row,
-            "best": asdict(self.best),
-        }
-        root, export = self.folder / "checkpoints", self.export
-        folder = checkpoint.save(
-            root,
-            self.step,
-            checkpoint.Snapshot(tensors, state),
-            self.run.save_total_limit,
-            export and (lambda model: export(model, self.step)),
-            self.best.step,
-        )
-        self.reporter.saved(self.step, folder)
+        self.reporter.saved(self.step, self.persistence.save(Progress(self.step, self.best)))
 
     def restore(self) -> None:
         """Continue from the newest good checkpoint of the run's folder."""
-        snapshot = checkpoint.load(self.folder / "checkpoints")
-        if snapshot.state["identity"] != self.identity:
-            raise CheckpointError(
-                f"The checkpoint in {self.folder} belongs to another configuration; resume with the run's own config.yaml."
-            )
-        for name in ("current", *self.policy.stored_sets):
-            self.policy.load_weight_set(name, snapshot.tensors[name])
-        checkpoint.load_optimizer_tensors(self.optimization.optimizer, snapshot.tensors["optimizer"])
-        torch.set_rng_state(snapshot.tensors["torch_rng"]["state"])
-        self.step = snapshot.state["step"]
-        self.optimization.updates = snapshot.state["updates"]
-        self.optimization.bad_in_a_row = snapshot.state["bad_in_a_row"]
-        self.best = Best(**snapshot.state["best"])
+        progress = self.persistence.restore()
+        self.step, self.best = progress.step, progress.best
         if self.best.outwaited(self.evaluation.patience):
             self.best = replace(self.best, waited=0)  # the run had ended, and who asks it to go on wants to see more
 

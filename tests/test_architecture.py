@@ -20,7 +20,7 @@ FLOORS = {
     1: "solvers perturbers selection surrogates advantages losses",
     2: "policy rollout models rewards prompts scenes monitoring",
     3: "algorithms testing serving",
-    4: "trainer checkpoint optimization evaluation metering reporting report tracking snr hub doctor",
+    4: "trainer checkpoint persistence optimization evaluation metering reporting report tracking snr hub doctor",
     5: "config export judging run selfcheck estimate",
     6: "cli __main__ __init__",
 }
