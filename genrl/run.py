@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
-import signal
 import subprocess
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -28,6 +27,7 @@ from genrl.config import RunConfig, model_folder, to_plain, to_yaml
 from genrl.errors import ConfigError, GenrlError
 from genrl.export import Exporter
 from genrl.hub import upload
+from genrl.interrupt import Interrupt
 from genrl.judging.identity import base_version
 from genrl.judging.protocol import card_of, held_out_evaluator, prompt_sources, reward_panel
 from genrl.models import add_lora, load_model
@@ -63,7 +63,7 @@ def start(config: RunConfig, resume: bool = False) -> int:
     else:
         (folder / "config.yaml").write_text(to_yaml(config))
         (folder / "environment.yaml").write_text(yaml.safe_dump(environment()))
-    stop = _Interrupt()
+    stop = Interrupt()
     try:
         with stop, reporter:
             check_start(config, trainer, reporter)
@@ -201,28 +201,3 @@ def environment() -> dict[str, str]:
         "git": git.stdout.strip(),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-
-
-class _Interrupt:
-    """Ctrl-C and SIGTERM ask the run to save at the next iteration boundary; a second one ends it at once."""
-
-    def __init__(self) -> None:
-        self.asked = False
-        self.before: dict[signal.Signals, Any] = {}
-
-    def __call__(self) -> bool:
-        return self.asked
-
-    def __enter__(self) -> _Interrupt:
-        for kind in (signal.SIGINT, signal.SIGTERM):
-            self.before[kind] = signal.signal(kind, self._ask)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for kind, handler in self.before.items():
-            signal.signal(kind, handler)
-
-    def _ask(self, number: int, frame: object) -> None:
-        self.asked = True
-        for kind, handler in self.before.items():
-            signal.signal(kind, handler)
