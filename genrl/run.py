@@ -13,9 +13,7 @@ from pathlib import Path
 from tempfile import gettempdir
 from typing import Any
 
-import diffusers
 import torch
-import transformers
 import yaml
 from accelerate import Accelerator
 from accelerate.utils import set_seed
@@ -32,7 +30,7 @@ from genrl.judging.identity import base_version
 from genrl.judging.protocol import card_of, held_out_evaluator, prompt_sources, reward_panel
 from genrl.models import add_lora, load_model
 from genrl.models.attention import try_attention
-from genrl.models.loading import DTYPES
+from genrl.models.loading import DTYPES, silence_bars
 from genrl.models.switches import apply_switches, check_switches
 from genrl.monitoring import Watch
 from genrl.policy import WeightedPolicy
@@ -161,12 +159,6 @@ def load_policy(
 def _network_dtype(config: RunConfig) -> torch.dtype:
     """In which the networks compute."""
     return DTYPES[{"bf16": "bfloat16", "fp16": "float16"}.get(config.train.mixed_precision, config.model.dtype)]
-
-
-def silence_bars() -> None:
-    """The libraries' bars for reading and writing shards say nothing about a model of 5 MB."""
-    for library in (diffusers, transformers):
-        library.utils.logging.disable_progress_bar()
 
 
 def identity(config: RunConfig) -> str:

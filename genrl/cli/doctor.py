@@ -51,8 +51,8 @@ def doctor(
     from genrl.config import check_device, check_model, resolve
     from genrl.config.world import SCENES
     from genrl.errors import ConfigError
+    from genrl.models.loading import silence_bars
     from genrl.models.switches import check_switches
-    from genrl.run import silence_bars
 
     if model is None and not reward:
         raise ConfigError("There is nothing to examine; give a model, or --reward NAME.")

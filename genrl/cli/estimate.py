@@ -42,7 +42,7 @@ def estimate(
     from genrl.estimate import advise, find_gpu
     from genrl.estimate import estimate as estimated
     from genrl.estimate.devices import UTILISATION
-    from genrl.run import silence_bars
+    from genrl.models.loading import silence_bars
 
     flags = {} if model is None else {"model.path": model}
     settled = resolve(algo, preset=preset, config=config, sets=set_ or (), flags=flags)

@@ -19,6 +19,7 @@ from genrl.errors import ModelError
 from genrl.export import FILE as RECORD
 from genrl.export import read_record
 from genrl.models import DiffusersModel, load_lora, load_model
+from genrl.models.loading import silence_bars
 from genrl.policy import WeightedPolicy
 from genrl.settings import ModelSettings
 from genrl.types import Sampling
@@ -93,6 +94,8 @@ def load(source: Found, tuned: bool = True) -> DiffusersModel:
     """The model with the run's weights, or without."""
     folder, base, train = source.tuned if tuned else None, source.base, source.config.train
     whole = folder is not None and (folder / "model_index.json").is_file()
+    if base.path == SCENES:
+        silence_bars()
     model = load_model(
         folder if whole and folder is not None else model_folder(base.path),
         call=base.call,

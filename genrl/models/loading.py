@@ -71,6 +71,15 @@ def load_model(
     return DiffusersModel(pipe, call, max_rows, decode_rows, offload, encodings)
 
 
+def silence_bars() -> None:
+    """The libraries' bars for reading and writing shards say nothing about a model of 5 MB."""
+    import diffusers
+    import transformers
+
+    for library in (diffusers, transformers):
+        library.utils.logging.disable_progress_bar()
+
+
 def _check_path(path: Path) -> None:
     """Refuse, before anything heavy is done, what cannot be a pipeline."""
     if path.exists():
