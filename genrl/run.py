@@ -28,7 +28,7 @@ from genrl.hub import upload
 from genrl.interrupt import Interrupt
 from genrl.judging.identity import base_version
 from genrl.judging.protocol import card_of, held_out_evaluator, prompt_sources, reward_panel
-from genrl.models import add_lora, load_model
+from genrl.models import DiffusersModel, add_lora, load_model
 from genrl.models.attention import try_attention
 from genrl.models.loading import DTYPES, silence_bars
 from genrl.models.switches import apply_switches, check_switches
@@ -81,8 +81,11 @@ def start(config: RunConfig, resume: bool = False) -> int:
     return 0
 
 
-def build(config: RunConfig, folder: Path, reporter: Any) -> Trainer:
-    """Assemble the trainer; everything cheap is checked before the model's weights are read."""
+def build(config: RunConfig, folder: Path, reporter: Any, policy: WeightedPolicy | None = None) -> Trainer:
+    """Assemble the trainer; everything cheap is checked before the model's weights are read.
+
+    policy: one that is loaded already, with the switches of its networks thrown; None loads the configuration's.
+    """
     config.algorithm.check(config.sampling)
     check_switches(config.model)
     rewards = reward_panel(config, folder / "failures")
@@ -102,8 +105,9 @@ def build(config: RunConfig, folder: Path, reporter: Any) -> Trainer:
     set_seed(config.run.seed)
     if config.model.attention:
         try_attention(config.model.attention, _network_dtype(config), accelerator.device)
-    policy = load_policy(config.model, config.algorithm, config.train.ema_decay > 0, accelerator.device, folder)
-    apply_switches(policy.model.networks, config.model)
+    if policy is None:
+        policy = load_policy(config.model, config.algorithm, config.train.ema_decay > 0, accelerator.device, folder)
+        apply_switches(policy.model.networks, config.model)
     return Trainer(
         algorithm=config.algorithm,
         policy=policy,
@@ -147,6 +151,11 @@ def load_policy(
         offload=settings.offload,
         encodings=(folder or Path(gettempdir())) if settings.encodings == "disk" else None,
     )
+    return policy_of(model, settings, algorithm, ema)
+
+
+def policy_of(model: DiffusersModel, settings: ModelSettings, algorithm: Algorithm, ema: bool) -> WeightedPolicy:
+    """A model that was just loaded, with its trainable weights and the weight sets that are needed."""
     lora = settings.weights == "lora"
     if lora:
         add_lora(model, settings.lora_rank, settings.lora_alpha, list(settings.lora_targets) or None)
