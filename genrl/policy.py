@@ -8,32 +8,42 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
 
 from genrl.models import adapters_disabled
-from genrl.protocols import FlowModel, Velocity
+from genrl.protocols import FlowModel, SnapshotRule, Velocity
 from genrl.types import Condition
 
 #: What `WeightedPolicy.counts` counts, in rows (one row is one sample through the network) unless the name says calls.
-COUNTED = ("forwards", "reference_forwards", "backwards", "decodes", "encodes", "optimizer_steps", "calls")
+COUNTED = (
+    "forwards",
+    "snapshot_forwards",
+    "reference_forwards",
+    "backwards",
+    "decodes",
+    "encodes",
+    "optimizer_steps",
+    "calls",
+)
 
 
 class WeightedPolicy:
     """The trained model as an algorithm sees it.
 
-    counts: rows through the network without gradient (`forwards`, `reference_forwards`) and with gradient (`backwards`),
-    latents decoded, texts encoded, and network `calls`; the trainer adds `optimizer_steps`.
+    counts: rows through the network without gradient (`forwards` of the weights that sample or learn, `snapshot_forwards` and
+    `reference_forwards` of others that learning looks at) and with gradient (`backwards`), latents decoded, texts encoded,
+    and network `calls`; the trainer adds `optimizer_steps`.
     """
 
     def __init__(self, model: FlowModel, weight_sets: frozenset[str] = frozenset(), *, lora: bool = False) -> None:
         self.model = model
         self.lora = lora
         self.counts: Counter[str] = Counter()
-        self._active = "current"
+        self._active, self._acting = "current", True
         self._sets: dict[str, list[Tensor]] = {}
         for name in sorted(weight_sets - {"current"}):
             if not (lora and name == "reference"):
@@ -78,8 +88,11 @@ class WeightedPolicy:
             yield counted
 
     def _count(self, rows: int) -> None:
-        kind = "backwards" if torch.is_grad_enabled() else "forwards"
-        self.counts["reference_forwards" if self._active == "reference" else kind] += rows
+        if self._acting:
+            kind = "backwards" if torch.is_grad_enabled() else "forwards"
+        else:
+            kind = "reference_forwards" if self._active == "reference" else "snapshot_forwards"
+        self.counts[kind] += rows
         self.counts["calls"] += 1
 
     def decode(self, latents: Tensor) -> Tensor:
@@ -88,12 +101,23 @@ class WeightedPolicy:
         return self.model.decode(latents)
 
     @contextmanager
+    def acting(self, weights: str) -> Iterator[None]:
+        """Sample with a weight set inside the block: `using` it, but its rows count as `forwards`."""
+        with self.using(weights):
+            before, self._acting = self._acting, True
+            try:
+                yield
+            finally:
+                self._acting = before
+
+    @contextmanager
     def using(self, weights: str) -> Iterator[None]:
         """Answer with another weight set inside the block. Enter it without gradients unless `weights` is "current"."""
         if weights == self._active:
             yield
             return
-        before, self._active = self._active, weights
+        before = self._active, self._acting
+        self._active, self._acting = weights, weights == "current"
         try:
             if weights == "reference" and self.lora:
                 with adapters_disabled(*self.model.networks.values()):
@@ -105,12 +129,20 @@ class WeightedPolicy:
                 finally:
                     self._swap(weights)
         finally:
-            self._active = before
+            self._active, self._acting = before
 
     def _swap(self, weights: str) -> None:
         stored = self._sets[weights]
         for i, parameter in enumerate(self.parameters()):
             parameter.data, stored[i] = stored[i], parameter.data
+        # Autocast keeps its copy of a weight by the parameter, whose data are others from here on.
+        torch.clear_autocast_cache()
+
+    def follow(self, rules: Sequence[SnapshotRule], every: str, updates: int) -> None:
+        """Move the weight sets whose rules move at this moment: after an "update" or an "iteration", `updates` into the run."""
+        for rule in rules:
+            if rule.every == every:
+                self.blend(rule.label, rule.decay(updates))
 
     @torch.no_grad()
     def blend(self, weights: str, decay: float) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 import torch
 from torch import Generator, Tensor
@@ -128,6 +128,25 @@ class Regularizer(Protocol):
     def __call__(self, step: Step, reference: Step | None, sigma: float, sigma_next: float, log_ratio: Tensor) -> Tensor: ...
 
 
+@slot("snapshot")
+class SnapshotRule(Protocol):
+    """A weight set that begins as the current weights and follows them: set = decay * set + (1 - decay) * current."""
+
+    @property
+    def label(self) -> str:
+        """What the weight set is called, for `policy.using`."""
+        ...
+
+    @property
+    def every(self) -> Literal["update", "iteration"]:
+        """Whether it moves after every optimizer step or at the end of every iteration."""
+        ...
+
+    def decay(self, updates: int) -> float:
+        """In [0, 1], after so many optimizer steps of the run: 0 copies the current weights, 1 leaves the set as it is."""
+        ...
+
+
 class Policy(Protocol):
     """One network with several weight sets, and the count of every call. The class is `genrl.policy.WeightedPolicy`."""
 
@@ -153,13 +172,20 @@ class Policy(Protocol):
 class Algorithm(Protocol):
     """What the trainer sees of a method, and all it sees: explore, credit, learn."""
 
-    #: The weight set that samples ("current" for on-policy methods).
-    rollout_weights: str
     advantage: AdvantageEstimator
 
     @property
     def weight_sets(self) -> frozenset[str]:
         """Weight sets beside "current" that the method asks for, such as {"reference"}."""
+        ...
+
+    @property
+    def snapshots(self) -> Sequence[SnapshotRule]:
+        """How the sets among them move that do; the others stay what the weights were at the start."""
+        ...
+
+    def smallest_unit(self, sampling: Sampling) -> int:
+        """The fewest rows that can stand in a unit: 1, or more where a loss compares rows."""
         ...
 
     def check(self, sampling: Sampling) -> None:
@@ -178,7 +204,10 @@ class Algorithm(Protocol):
         ...
 
     def updates(self, groups: Sequence[RolloutGroup], rows: int, rng: Randomness) -> Iterable[list[Unit]]:
-        """Where to ask the network again. Each inner list is one optimizer step; a unit has at most `rows` rows."""
+        """Where to ask the network again. Each inner list is one optimizer step; a unit has at most `rows` rows.
+
+        `rows` is never below `smallest_unit`.
+        """
         ...
 
     def loss(self, policy: Policy, unit: Unit) -> tuple[Tensor, Metrics]:

@@ -25,6 +25,7 @@ BUILTINS = (
     "genrl.surrogates",
     "genrl.advantages",
     "genrl.losses",
+    "genrl.snapshots",
     "genrl.models",
     "genrl.rewards",
     "genrl.prompts",

@@ -21,7 +21,7 @@ from accelerate.utils import set_seed
 import genrl
 from genrl import checkpoint
 from genrl.algorithms import Algorithm
-from genrl.config import RunConfig, model_folder, to_plain, to_yaml
+from genrl.config import RunConfig, check_algorithm, model_folder, to_plain, to_yaml
 from genrl.errors import ConfigError, GenrlError
 from genrl.export import Exporter
 from genrl.hub import upload
@@ -86,7 +86,7 @@ def build(config: RunConfig, folder: Path, reporter: Any, policy: WeightedPolicy
 
     policy: one that is loaded already, with the switches of its networks thrown; None loads the configuration's.
     """
-    config.algorithm.check(config.sampling)
+    check_algorithm(config)
     check_switches(config.model)
     rewards = reward_panel(config, folder / "failures")
     prompts, heldout = prompt_sources(config)

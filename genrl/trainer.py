@@ -115,6 +115,7 @@ class Trainer:
             group.advantages = advantage.to(policy.device)
 
         norms = [self.update(units, meter) for units in algorithm.updates(groups, self.train.rows, rng)]  # learn
+        policy.follow(algorithm.snapshots, "iteration", self.optimization.updates)
 
         measured = reward_metrics(scores, advantages, self.rewards.weights, self.rewards.names) | noted | meter.read()
         measured |= {"grad_norm": sum(norms) / max(1, len(norms)), "learning_rate": rate}
@@ -125,7 +126,7 @@ class Trainer:
     @torch.no_grad()
     def explore(self, prompts: Sequence[Prompt], plan: StepPlan, rng: Randomness, meter: Meter) -> Explored:
         """Roll out a group for each prompt, all in one batch; decode it if a reward looks at pictures, and measure them."""
-        with self.accelerator.autocast(), self.policy.using(self.algorithm.rollout_weights):
+        with self.accelerator.autocast(), self.policy.acting(plan.weights):
             groups = self.algorithm.rollout(self.policy, prompts, plan, self.sampling, rng)
         latents = torch.cat([group.final for group in groups])
         images = self.policy.decode(latents) if self.rewards.needs_pixels else None
@@ -147,8 +148,10 @@ class Trainer:
         norm, applied = self.optimization.step()
         self.policy.counts["optimizer_steps"] += 1
         meter.add({"skipped_updates": torch.tensor(0.0 if applied else 1.0)}, 1)
+        updates = self.optimization.updates
+        if applied:
+            self.policy.follow(self.algorithm.snapshots, "update", updates)
         if applied and self.train.ema_decay:
-            updates = self.optimization.updates
             self.policy.blend("ema", min((1 + updates) / (10 + updates), self.train.ema_decay))
         return norm
 

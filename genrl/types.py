@@ -93,12 +93,15 @@ class StepPlan:
 
     sigmas: T+1 floats from 1 to 0 (floats, not a tensor: reading them must never wait for a device).
     stochastic: T flags, where noise enters.
-    trained: (K,) steps for all members, or (G, K): each member has its own. CPU, int64, sorted and unique in the last axis.
+    trained: (K,) steps for all members, or (G, K): each member has its own. CPU, int64, sorted and unique in the last axis;
+        none where learning asks elsewhere than on the trajectory, which then is not kept.
+    weights: the weight set that samples.
     """
 
     sigmas: tuple[float, ...]
     stochastic: tuple[bool, ...]
     trained: Tensor
+    weights: str = "current"
 
     @property
     def length(self) -> int:

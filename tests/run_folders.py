@@ -28,7 +28,14 @@ HEALTHY = {
     "skipped_updates": 0.0,
     "penalty/kl-velocity": 0.001,
 }
-COST = {"forwards": 96.0, "reference_forwards": 5.0, "backwards": 24.0, "decodes": 12.0, "optimizer_steps": 2.0}
+COST = {
+    "forwards": 96.0,
+    "snapshot_forwards": 0.0,
+    "reference_forwards": 5.0,
+    "backwards": 24.0,
+    "decodes": 12.0,
+    "optimizer_steps": 2.0,
+}
 
 
 def values(step: int) -> dict[str, np.ndarray]:

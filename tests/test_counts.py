@@ -10,6 +10,7 @@ from genrl.config import resolve
 from genrl.registry import entries
 from genrl.run import build
 
+COUNTS = ("forwards", "snapshot_forwards", "reference_forwards", "backwards", "decodes", "optimizer_steps")
 PROMPTS, GROUP, STEPS = 2, 4, 8
 ANCHORS, WINDOW = 4, 4
 SMALL = [
@@ -25,14 +26,14 @@ SUBSET = int(0.6 * (STEPS - 1))
 #: MixGRPO-Flash's first window is 0..3; its tail has int((T - 3) * .4) points, the first of them behind the window.
 FLASH_STEPS = WINDOW + int((STEPS - (WINDOW - 1)) * 0.4) - 1
 
-#: recipe: (forwards, reference forwards, backwards, optimizer steps) of an iteration of N prompts and groups of G.
+#: recipe: (forwards, snapshot forwards, reference forwards, backwards, optimizer steps) of N prompts and groups of G.
 EXPECTED = {
-    "neighbor-grpo": (STEPS * GROUP, 0, ANCHORS * SUBSET, ANCHORS),
-    "neighbor-grpo-paper": (STEPS * GROUP, 0, ANCHORS * SUBSET, ANCHORS),
-    "dance-grpo": (STEPS * GROUP, 0, GROUP * SUBSET, 1),
-    "mix-grpo": (STEPS * GROUP, 0, GROUP * WINDOW, 2),
-    "mix-grpo-flash": (FLASH_STEPS * GROUP, 0, GROUP * WINDOW, 2),
-    "flow-grpo": (STEPS * GROUP, GROUP * (STEPS - 1), GROUP * (STEPS - 1), 1),
+    "neighbor-grpo": (STEPS * GROUP, 0, 0, ANCHORS * SUBSET, ANCHORS),
+    "neighbor-grpo-paper": (STEPS * GROUP, 0, 0, ANCHORS * SUBSET, ANCHORS),
+    "dance-grpo": (STEPS * GROUP, 0, 0, GROUP * SUBSET, 1),
+    "mix-grpo": (STEPS * GROUP, 0, 0, GROUP * WINDOW, 2),
+    "mix-grpo-flash": (FLASH_STEPS * GROUP, 0, 0, GROUP * WINDOW, 2),
+    "flow-grpo": (STEPS * GROUP, 0, GROUP * (STEPS - 1), GROUP * (STEPS - 1), 1),
 }
 
 
@@ -43,14 +44,14 @@ def test_every_shipped_recipe_is_counted() -> None:
 
 @pytest.mark.parametrize("algorithm", EXPECTED)
 def test_counts_equal_the_formulas(algorithm: str, tmp_path: Path) -> None:
-    forwards, references, backwards, updates = EXPECTED[algorithm]
+    forwards, snapshots, references, backwards, updates = EXPECTED[algorithm]
     # The preset is tuned for the embedded model; the formulas are those of the papers' constants.
     config = resolve(algorithm, preset="none", sets=[*SMALL, "model.weights=full", *CALL])
     trainer = build(config, tmp_path, reporter=None)
     row = trainer.iterate(0)
-    counted = {name: row[name] for name in ("forwards", "reference_forwards", "backwards", "decodes", "optimizer_steps")}
-    assert counted == {
+    assert {name: row[name] for name in COUNTS} == {
         "forwards": PROMPTS * forwards,
+        "snapshot_forwards": PROMPTS * snapshots,
         "reference_forwards": PROMPTS * references,
         "backwards": PROMPTS * backwards,
         "decodes": PROMPTS * GROUP,

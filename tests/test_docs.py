@@ -157,7 +157,7 @@ def test_constants_are_complete(recipe: str) -> None:
     for path, value in flat(plain).items():
         key = re.sub(r"\.0\.", f".{plain['regularizers'][0]['name']}.", path) if ".0." in path else path
         key = key.removesuffix(".name")
-        if value not in (None, [], recipe) and key != "rollout_weights" and not key.startswith("regularizers"):
+        if value not in (None, [], recipe) and not key.startswith("regularizers"):
             assert key in named, f"the page of {recipe} does not name {key} ({value})"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -17,6 +17,7 @@ from genrl.protocols import (
     Policy,
     RatioLoss,
     Regularizer,
+    SnapshotRule,
     Solver,
     StepSelector,
     Surrogate,
@@ -49,11 +50,17 @@ class PolicyGradient:
     regularizers: tuple[Regularizer, ...] = ()
     update_every: Literal["rollout", "anchor"] | int = "rollout"
     final: Final = "state"
-    rollout_weights: str = "current"
+
+    #: It samples with the weights that learn, and its reference stays where it is.
+    snapshots: ClassVar[tuple[SnapshotRule, ...]] = ()
 
     @property
     def weight_sets(self) -> frozenset[str]:
         return frozenset({"reference"} if any(r.needs_reference for r in self.regularizers) else ())
+
+    def smallest_unit(self, sampling: Sampling) -> int:
+        """Anchors are independent: what a surrogate compares is stored."""
+        return 1
 
     @property
     def replayed(self) -> Solver:

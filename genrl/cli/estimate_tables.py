@@ -71,7 +71,8 @@ def _work(found: Estimate) -> Table:
     table = Table("", "rows", "TFLOP", "seconds", title=title, title_justify="left")
     for column in table.columns[1:]:
         column.justify = "right"
-    referred = f" + {counts['reference_forwards']:,} reference" if counts["reference_forwards"] else ""
+    others = (("snapshot", counts["snapshot_forwards"]), ("reference", counts["reference_forwards"]))
+    referred = "".join(f" + {rows:,} {name}" for name, rows in others if rows)
     for part, label, rows in (
         ("rollout", "network, forward", f"{counts['forwards']:,}{referred}"),
         ("learning", "network, forward and backward", f"{counts['backwards']:,}"),

@@ -1,6 +1,6 @@
 """Configuration: a few words in, a checked RunConfig out."""
 
-from genrl.config.checks import check, check_device, check_model
+from genrl.config.checks import check, check_algorithm, check_device, check_model
 from genrl.config.resolve import DEFAULT_ALGORITHM, resolve
 from genrl.config.resume import resumed
 from genrl.config.rewards import parse_reward
@@ -12,6 +12,7 @@ __all__ = [
     "SECTIONS",
     "RunConfig",
     "check",
+    "check_algorithm",
     "check_device",
     "check_model",
     "model_folder",

@@ -18,7 +18,7 @@ from genrl.settings import ModelSettings, PromptSettings, RewardSettings, RunSet
 
 def check(config: RunConfig, resuming: bool = False) -> None:
     """Raise the first thing that stands in the way of the run, as a GenrlError."""
-    config.algorithm.check(config.sampling)
+    check_algorithm(config)
     check_model(config.model)
     check_switches(config.model)
     check_rewards(config.rewards)
@@ -29,6 +29,17 @@ def check(config: RunConfig, resuming: bool = False) -> None:
         check_repository(config.run.hub_model_id)
     if config.run.output:
         check_output(Path(config.run.output), resuming)
+
+
+def check_algorithm(config: RunConfig) -> None:
+    """The method fits the sampling, and a batch of learning can hold what it compares."""
+    config.algorithm.check(config.sampling)
+    least = config.algorithm.smallest_unit(config.sampling)
+    if config.train.rows < least:
+        raise ConfigError(
+            f"{config.algorithm_name} compares {least} rows with one another, but a batch of learning holds train.rows="
+            f"{config.train.rows}; set train.rows to {least} or more."
+        )
 
 
 def check_model(model: ModelSettings) -> None:

@@ -10,12 +10,15 @@ from genrl.estimate.devices import LAUNCH, Gpu
 from genrl.estimate.tally import Cost
 from genrl.estimate.work import Work
 
+#: What costs a forward pass, by the names of `genrl.policy.COUNTED`.
+WITHOUT_GRADIENT = ("forwards", "snapshot_forwards", "reference_forwards")
+
 
 def flops(costs: Costs, work: Work) -> dict[str, float]:
     """Operations of one iteration, part by part; the prompts are encoded when they come up for the first time."""
     counts = work.counts
     return {
-        "rollout": float(costs.forward.flops * (counts["forwards"] + counts["reference_forwards"])),
+        "rollout": float(costs.forward.flops * sum(counts[name] for name in WITHOUT_GRADIENT)),
         "learning": float(costs.trained.flops * counts["backwards"]),
         "decoding": float(costs.decode.flops * counts["decodes"]),
         "encoding": float(costs.encode.flops * counts["encodes"]),

@@ -50,7 +50,7 @@ def work(config: RunConfig, sigmas: tuple[float, ...]) -> Work:
     groups: list[RolloutGroup] = []
     size, pixels = config.train.rollout_prompts or count, _needs_pixels(config)
     for start in range(0, count, size):
-        with torch.no_grad(), policy.using(algorithm.rollout_weights):
+        with torch.no_grad(), policy.acting(plan.weights):
             batch = algorithm.rollout(policy, prompts[start : start + size], plan, config.sampling, rng)
         if pixels:
             policy.decode(torch.cat([group.final for group in batch]))

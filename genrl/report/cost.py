@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from genrl.report.folder import RunFolder
 
 #: What goes through the network counts as evaluations: one row is one latent at one step.
-NETWORK = ("forwards", "reference_forwards", "backwards")
+NETWORK = ("forwards", "snapshot_forwards", "reference_forwards", "backwards")
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,7 @@ def check_loss_has_a_gradient(algorithm: Algorithm) -> None:
 def check_rows_only_split_the_work(algorithm: Algorithm) -> None:
     """`train.rows` is about memory: the gradient of every update stays the same."""
     gradients = []
-    for rows in (5, 1_000):
+    for rows in (max(5, algorithm.smallest_unit(ToyRun(algorithm).sampling)), 1_000):
         run = ToyRun(algorithm)
         batches = _credited(run, rows)
         for units in batches:
@@ -100,7 +100,10 @@ def check_members_have_no_order(algorithm: Algorithm) -> None:
 
 
 def check_counts_are_the_plan(algorithm: Algorithm) -> None:
-    """The network is asked for each member at each step, and once with a gradient for each row of a unit."""
+    """The network is asked for each member at each step, and once with a gradient for each row of a unit.
+
+    Weight sets that learning looks at are asked at the same rows.
+    """
     run = ToyRun(algorithm)
     batches = _credited(run)
     counts, rows = run.policy.counts, sum(unit.weight for units in batches for unit in units)
@@ -113,8 +116,10 @@ def check_counts_are_the_plan(algorithm: Algorithm) -> None:
         run.backward(units)
     expect(counts["backwards"] == rows, f"Learning asks {counts['backwards']} times with gradient for {rows} rows.")
     expect(counts["forwards"] == asked, "Learning asks the network without gradient; keep the answer in the rollout.")
-    referred = rows if "reference" in algorithm.weight_sets else 0
+    referred, looked = rows if "reference" in algorithm.weight_sets else 0, counts["snapshot_forwards"]
     expect(counts["reference_forwards"] == referred, f"The reference is asked {counts['reference_forwards']} times.")
+    most = rows * len(algorithm.weight_sets - {"reference"})
+    expect(looked <= most and looked % rows == 0, f"Snapshots are asked {looked} times for {rows} rows.")
 
 
 def check_resumes_identically(algorithm: Algorithm) -> None:

@@ -27,7 +27,8 @@ class ToyRun:
     def __init__(self, algorithm: Algorithm, seed: int = 0, sampling: Sampling | None = None) -> None:
         self.algorithm, self.sampling = algorithm, sampling or Sampling()
         self.rng = Randomness((seed, "toy"))
-        self.policy = WeightedPolicy(ToyModel(seed), algorithm.weight_sets | {algorithm.rollout_weights})
+        self.policy = WeightedPolicy(ToyModel(seed), algorithm.weight_sets)
+        self.updates_made = 0
         self.optimizer = torch.optim.Adam(self.policy.parameters(), lr=LEARNING_RATE)
 
     def plan(self, k: int) -> StepPlan:
@@ -38,8 +39,9 @@ class ToyRun:
         """The groups of iteration k, or the one of its prompt number `only`, without advantages."""
         prompts = [Prompt(text, index=k * len(TEXTS) + i) for i, text in enumerate(TEXTS) if only in (None, i)]
         self.policy.encode([prompt.text for prompt in prompts])
-        with torch.no_grad(), self.policy.using(self.algorithm.rollout_weights):
-            return self.algorithm.rollout(self.policy, prompts, self.plan(k), self.sampling, self.rng.fold(k))
+        plan = self.plan(k)
+        with torch.no_grad(), self.policy.acting(plan.weights):
+            return self.algorithm.rollout(self.policy, prompts, plan, self.sampling, self.rng.fold(k))
 
     def credit(self, groups: Sequence[RolloutGroup]) -> None:
         finals = torch.cat([group.final for group in groups])
@@ -76,6 +78,9 @@ class ToyRun:
         for units in self.updates(k, groups):
             self.backward(units)
             self.optimizer.step()
+            self.updates_made += 1
+            self.policy.follow(self.algorithm.snapshots, "update", self.updates_made)
+        self.policy.follow(self.algorithm.snapshots, "iteration", self.updates_made)
 
     @torch.no_grad()
     def heldout_reward(self) -> float:

@@ -19,6 +19,7 @@ from genrl.testing import (
     prompts,
     rewards,
     selection,
+    snapshots,
     solvers,
     surrogates,
 )
@@ -35,6 +36,7 @@ _FUNCTIONS: dict[str, tuple[Any, ...]] = {
     "ratio-loss": (*common.CHECKS, *losses.RATIO_LOSS_CHECKS),
     "regularizer": (*common.CHECKS, *losses.REGULARIZER_CHECKS),
     "reward": (*common.CHECKS, *rewards.CHECKS),
+    "snapshot": (*common.CHECKS, *snapshots.CHECKS),
     "solver": (*common.CHECKS, *solvers.CHECKS),
     "steps": (*common.CHECKS, *selection.STEP_CHECKS),
     "surrogate": (*common.CHECKS, *surrogates.CHECKS),

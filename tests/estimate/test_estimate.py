@@ -16,6 +16,7 @@ from genrl.estimate.costs import measure
 from genrl.estimate.estimate import Estimate
 from genrl.run import build, load_policy
 from tests.models.configs import write_configs
+from tests.test_counts import COUNTS
 from tests.tiny_pipelines import build as tiny
 
 
@@ -52,7 +53,7 @@ def plain(sd3: RunConfig) -> Estimate:
 def test_default_run_asks_for_what_it_is_measured_to_ask(scenes: Estimate, tmp_path: Path) -> None:
     config = resolve(sets=["run.device=cpu", "run.threads=1"])
     row = build(config, tmp_path, reporter=None).iterate(0)
-    names = ("forwards", "reference_forwards", "backwards", "decodes", "optimizer_steps", "calls")
+    names = (*COUNTS, "calls")
     assert {name: scenes.work.counts[name] for name in names} == {name: row[name] for name in names}
     assert row["forwards"] == 8 * 12 * 8
 

@@ -18,10 +18,11 @@ def config(algorithm: str, *sets: str):
 
 @pytest.mark.parametrize("algorithm", EXPECTED)
 def test_counts_are_the_trainers(algorithm: str) -> None:
-    forwards, references, backwards, updates = EXPECTED[algorithm]
+    forwards, snapshots, references, backwards, updates = EXPECTED[algorithm]
     asked = work(config(algorithm), GRID)
     assert asked.counts == {
         "forwards": PROMPTS * forwards,
+        "snapshot_forwards": PROMPTS * snapshots,
         "reference_forwards": PROMPTS * references,
         "backwards": PROMPTS * backwards,
         "decodes": PROMPTS * GROUP,
@@ -29,7 +30,7 @@ def test_counts_are_the_trainers(algorithm: str) -> None:
         "optimizer_steps": updates,
         "calls": len(asked.asked) + len(asked.trained),
     }
-    assert sum(asked.asked) == PROMPTS * (forwards + references)
+    assert sum(asked.asked) == PROMPTS * (forwards + snapshots + references)
     assert sum(asked.trained) == PROMPTS * backwards
 
 
