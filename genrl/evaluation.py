@@ -93,7 +93,7 @@ class Evaluator:
             raise RewardError(f"No held-out picture has all its scores: {scores.complaint()}.")
         place, samples = torch.tensor(order).argsort(), scores.samples([self.prompt(i) for i in order])
         return Evaluation(
-            prompts=[self.prompt(i).text for i in sorted(images)],
+            prompts=[self.prompt(i).caption for i in sorted(images)],
             images=torch.stack([images[i] for i in sorted(images)]) if images else pictures[:0].cpu(),
             values={name: values[place].numpy() for name, values in measured.items()},
             samples=[samples[b] for b in place.tolist()] if samples else [],

@@ -29,6 +29,7 @@ BUILTINS = (
     "genrl.models",
     "genrl.rewards",
     "genrl.prompts",
+    "genrl.faithfulness",
     "genrl.scenes",
     "genrl.algorithms",
 )

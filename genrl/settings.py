@@ -79,7 +79,7 @@ class PromptSettings:
     """Where prompts come from.
 
     source: a registered name, a file (txt, jsonl, csv, parquet), a directory or a hub id; empty is scenes' own prompts
-        for the model scenes, and an error for any other. `column` defaults to prompt, else text.
+        for the model scenes, and an error for any other. `column` defaults to prompt, else text, else request.
     heldout: a second source for held-out prompts, or empty: the source's own held-out split if it has one, else
         `heldout_count` distinct texts are set aside.
     """

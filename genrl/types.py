@@ -24,11 +24,26 @@ Metrics = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class Prompt:
-    """One prompt as drawn: `index` is its position in the run's endless order, so no two draws share their noise."""
+    """One prompt as drawn: `index` is its position in the run's endless order, so no two draws share their noise.
+
+    request: what a prompt writer was asked for when it wrote `text`; None where nobody rewrote it. The model is conditioned
+    on `text`, rewards judge against `asked`.
+    """
 
     text: str
     columns: Mapping[str, Any] = field(default_factory=dict)
     index: int = 0
+    request: str | None = None
+
+    @property
+    def asked(self) -> str:
+        """What the picture has to show."""
+        return self.text if self.request is None else self.request
+
+    @property
+    def caption(self) -> str:
+        """What stands under the picture: the prompt, after the request that it was written for."""
+        return self.text if self.request is None else f"{self.request} → {self.text}"
 
 
 @dataclass(frozen=True)

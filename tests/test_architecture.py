@@ -18,7 +18,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 FLOORS = {
     0: "types protocols registry errors randomness schedule spec bounds values settings statistics eval_card _version",
     1: "solvers perturbers selection surrogates advantages losses snapshots",
-    2: "policy rollout models rewards prompts scenes monitoring",
+    2: "policy rollout models rewards prompts faithfulness scenes monitoring",
     3: "algorithms testing serving",
     4: "trainer checkpoint persistence optimization evaluation metering reporting report tracking snr hub doctor",
     5: "config export judging run selfcheck estimate interrupt",

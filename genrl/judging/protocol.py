@@ -98,7 +98,7 @@ def card_of(config: RunConfig, evaluator: Evaluator, rewards: RewardPanel) -> Ev
 
 
 def prompts_digest(prompts: Sequence[Prompt]) -> str:
-    plain: list[Any] = [[prompt.text, dict(prompt.columns)] for prompt in prompts]
+    plain: list[Any] = [[prompt.asked, dict(prompt.columns)] for prompt in prompts]
     return hashlib.sha256(json.dumps(plain, sort_keys=True, default=str).encode()).hexdigest()
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from genrl.monitoring.comparing import Change, Evaluations, Finding, Values, references
+from genrl.monitoring.faithfulness import FAITHFULNESS
 from genrl.monitoring.pictures import PREFIX as PICTURES
 from genrl.settings import AlarmSettings
 
@@ -17,7 +18,8 @@ TOTAL, REWARDS = "reward", "rewards/"
 
 def watched(values: Values, trained: frozenset[str], only: Sequence[str] = ()) -> list[str]:
     """The numbers of an evaluation that no update has seen: rewards of weight 0, and what rewards measure beside."""
-    seen = {TOTAL, *(REWARDS + name for name in trained)}
+    # Faithfulness has an alarm of its own, which does not wait for the reward to rise.
+    seen = {TOTAL, FAITHFULNESS, *(REWARDS + name for name in trained)}
     return [name for name in values if name not in seen and not name.startswith(PICTURES) and (not only or name in only)]
 
 

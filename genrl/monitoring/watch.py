@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from genrl.monitoring.collapse import SPREADS, collapse
 from genrl.monitoring.comparing import Finding, Values
 from genrl.monitoring.drift import drift
+from genrl.monitoring.faithfulness import writer_drift
 from genrl.monitoring.hacking import TOTAL, hacking, overfitting
 from genrl.settings import AlarmSettings
 
@@ -45,6 +46,7 @@ class Watch:
             *hacking(self._evaluations, self.trained, self.settings),
             *overfitting(self._evaluations, rewards, self.settings),
             *drift(self._evaluations, self.settings),
+            *writer_drift(self._evaluations, self.settings),
         ]
         return self._new(step, found)
 

@@ -7,11 +7,11 @@ from typing import Any
 
 from genrl.errors import PromptError
 
-PROMPT_COLUMNS = ("prompt", "text")
+PROMPT_COLUMNS = ("prompt", "text", "request")
 
 
 def pick_column(columns: Iterable[str], wanted: str | None, origin: str) -> str:
-    """The column that holds the prompts: `wanted`, else "prompt", else "text"; PromptError listing what there is."""
+    """The column that holds the prompts: `wanted`, else the first of `PROMPT_COLUMNS`; PromptError listing what there is."""
     present = list(columns)
     for name in PROMPT_COLUMNS if wanted is None else (wanted,):
         if name in present:
@@ -19,7 +19,7 @@ def pick_column(columns: Iterable[str], wanted: str | None, origin: str) -> str:
     lacking = " or ".join(repr(name) for name in PROMPT_COLUMNS) if wanted is None else repr(wanted)
     raise PromptError(
         f"{origin} has no column {lacking}; it has {', '.join(map(repr, present))}. "
-        "Rename the column that holds the prompts, or name it with `column`."
+        "Rename the column that holds the prompts, or name it with prompts.column."
     )
 
 

@@ -26,7 +26,7 @@ def load_prompts(
     source: a registered name, a file (.txt, .jsonl, .json, .csv, .parquet), a directory of files of one format (the
     words "train", "test", "validation" and "heldout" in their paths tell the splits) or a hub id `owner/name`. A
     registered name comes first: write `./scenes` for a file of that name.
-    column: where the prompts are; None takes "prompt", else "text". A conversation gives its last user message.
+    column: where the prompts are; None takes "prompt", else "text", else "request". A conversation gives its last user message.
     streaming: read rows as they are needed instead of loading all of them first.
     seed, shuffle: see `MapPrompts`.
     revision: commit, tag or branch on the hub.

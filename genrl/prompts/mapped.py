@@ -23,7 +23,7 @@ class MapPrompts:
     """A finite table, walked through epoch by epoch, each epoch in its own order.
 
     rows: a `datasets.Dataset`; every column but the prompt's reaches the rewards.
-    column: where the prompts are; None takes "prompt", else "text".
+    column: where the prompts are; None takes "prompt", else "text", else "request".
     seed: what the orders of the epochs are derived from.
     shuffle: False keeps the order of the table in every epoch.
     origin: what messages call the table.

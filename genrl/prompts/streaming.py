@@ -24,7 +24,7 @@ class StreamingPrompts:
     from its start. Prompts are checked as they are drawn, so a bad row is found only when its turn comes.
 
     rows: a `datasets.IterableDataset`.
-    column: where the prompts are; None takes "prompt", else "text".
+    column: where the prompts are; None takes "prompt", else "text", else "request".
     seed: what the orders of the epochs are derived from.
     shuffle: False keeps the order of the stream.
     buffer: rows among which the shuffle chooses; larger mixes better, costs memory and delays the first prompt.

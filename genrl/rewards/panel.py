@@ -148,7 +148,7 @@ class RewardPanel:
         return found
 
     def _rows(self, prompts: Sequence[Prompt], images: Tensor | None, step: int | None = None) -> Evidence:
-        return Evidence([prompt.text for prompt in prompts], images, self.failures, step)
+        return Evidence([prompt.asked for prompt in prompts], images, self.failures, step)
 
 
 def _numbers(
@@ -178,10 +178,10 @@ def _keywords(
 
 
 def _columns(prompts: Sequence[Prompt]) -> dict[str, list[Any]]:
-    """The prompts and their columns as lists; None where a prompt lacks a column that another has."""
+    """What was asked for and its columns, as lists; None where a prompt lacks a column that another has."""
     names = dict.fromkeys(name for prompt in prompts for name in prompt.columns)
     clash = sorted(names.keys() & set(OFFERED))
     if clash:
         raise RewardError(f"The prompts have a column {clash[0]!r}, a name that rewards are called with; rename the column.")
     columns = {name: [prompt.columns.get(name) for prompt in prompts] for name in names}
-    return {"prompts": [prompt.text for prompt in prompts]} | columns
+    return {"prompts": [prompt.asked for prompt in prompts]} | columns

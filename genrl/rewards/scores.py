@@ -50,11 +50,13 @@ class Scores:
     def samples(self, prompts: Sequence[Prompt]) -> list[dict[str, Any]]:
         """One row a picture: its prompt, each reward, None where there is no number, and the extra columns.
 
-        Empty if no reward logged a column.
+        Empty if no reward logged a column. Where a writer rewrote requests, `prompt` is the request and `written` the prompt.
         """
         if not self.extras:
             return []
-        columns: dict[str, list[Any]] = {"prompt": [prompt.text for prompt in prompts]}
+        columns: dict[str, list[Any]] = {"prompt": [prompt.asked for prompt in prompts]}
+        if any(prompt.request is not None for prompt in prompts):
+            columns["written"] = [prompt.text for prompt in prompts]
         for name, values in zip(self.failures, self.values.tolist(), strict=True):
             columns[f"rewards/{name}"] = [None if math.isnan(value) else value for value in values]
         columns |= self.extras

@@ -1,8 +1,10 @@
 """The embedded world: drawn scenes with an exact scorer, their prompts, and a small model that draws them.
 
-Importing this package registers the reward and the prompts named "scenes". The model is in ``folder.MODEL_FOLDER``.
+Importing this package registers the reward, the prompts and the faithfulness named "scenes". The model is in
+``folder.MODEL_FOLDER``.
 """
 
+from genrl.scenes.faithfulness import ScenesFaithfulness
 from genrl.scenes.grammar import Scene, all_prompts, parse
 from genrl.scenes.prompts import held_out_prompts, train_prompts
 from genrl.scenes.reward import ScenesReward, scenes_metrics
@@ -10,6 +12,7 @@ from genrl.scenes.source import ScenesPrompts
 
 __all__ = [
     "Scene",
+    "ScenesFaithfulness",
     "ScenesPrompts",
     "ScenesReward",
     "all_prompts",

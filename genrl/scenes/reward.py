@@ -16,6 +16,14 @@ from genrl.scenes.drawing import draw
 from genrl.scenes.grammar import rows
 from genrl.scenes.scorer import score
 
+#: The column of prompts that says in the grammar's words what a request in other words asks for, where there is one.
+Truth = Sequence[str | None] | None
+
+
+def _wanted(prompts: list[str], scene: Truth) -> list[str]:
+    """What each picture has to show: its scene, else its prompt itself."""
+    return [truth or prompt for prompt, truth in zip(prompts, scene or [None] * len(prompts), strict=True)]
+
 
 def _tensor(completions: Tensor | Sequence[Image.Image]) -> Tensor:
     """Pictures as float ``(N, 3, H, W)`` in [0, 1] on the CPU."""
@@ -43,6 +51,8 @@ def scenes_metrics(prompts: list[str], images: Tensor | Sequence[Image.Image]) -
 class ScenesReward:
     """Weighted sum of two exact measurements of a scene picture; with the default weights it lies in [0, 1].
 
+    What a picture has to show is the column ``scene`` of its prompt, a sentence of the grammar, else the prompt itself.
+
     correctness: weight of showing what the prompt asks for, with partial credit. Higher makes runs care for colours,
         counts, shapes and places; alone, it leaves pictures as poorly drawn as the base model's.
     quality: weight of rendering: palette colours, crisp edges, a flat ground. Higher makes runs clean pictures up
@@ -54,8 +64,10 @@ class ScenesReward:
     media: ClassVar[str] = "tensor"
     example_shape: ClassVar[tuple[int, ...]] = (3, 32, 32)
 
-    def __call__(self, prompts: list[str], completions: Tensor | Sequence[Image.Image], **columns: Any) -> list[float]:
-        scores = score(prompts, _tensor(completions))
+    def __call__(
+        self, prompts: list[str], completions: Tensor | Sequence[Image.Image], scene: Truth = None, **columns: Any
+    ) -> list[float]:
+        scores = score(_wanted(prompts, scene), _tensor(completions))
         return (self.correctness * scores.correctness + self.quality * scores.quality).tolist()
 
     def known_answers(self) -> tuple[dict[str, Any], Tensor, Tensor]:
@@ -65,7 +77,7 @@ class ScenesReward:
         return {"prompt": asked}, good, bad
 
     def metrics(
-        self, prompts: list[str], completions: Tensor | Sequence[Image.Image], **columns: Any
+        self, prompts: list[str], completions: Tensor | Sequence[Image.Image], scene: Truth = None, **columns: Any
     ) -> dict[str, list[float]]:
         """The two parts of the reward, and ``strict``, which no run is trained on: see :func:`scenes_metrics`."""
-        return scenes_metrics(prompts, completions)
+        return scenes_metrics(_wanted(prompts, scene), completions)

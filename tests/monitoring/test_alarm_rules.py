@@ -122,3 +122,12 @@ def test_a_watch_that_was_told_the_past_goes_on_as_if_it_had_never_stopped() -> 
         before = watch.replay(iterations[:step], {k: values for k, values in past.items() if k <= step})
         after = watch.replay(iterations[step:], {k: values for k, values in past.items() if k > step})
         assert before + after == whole
+
+
+def test_a_writer_that_leaves_the_request_is_reported_whatever_the_reward_does() -> None:
+    for reward in (UP, DOWN, (0.0, 0.0, 0.0)):
+        (alarm,) = [a for a in alarms(evaluations(reward=reward, faithfulness=DOWN)) if a.name == "prompt writer drifts"]
+        assert (alarm.step, alarm.since) == (5, 0)
+        assert "faithfulness fell from" in alarm.sentence
+    assert told(alarms(evaluations(reward=UP, faithfulness=UP))) == []
+    assert told(alarms(evaluations(noise=0.001, reward=UP, faithfulness=(0.0, -0.01, -0.02)))) == []

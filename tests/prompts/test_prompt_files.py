@@ -101,7 +101,7 @@ def test_columns(jsonl, streaming):
     assert load_prompts(both, column="text", streaming=streaming).draw(0, 1)[0].text == "t"
     with pytest.raises(PromptError, match=r"no column 'caption'; it has 'text', 'prompt'"):
         load_prompts(both, column="caption", streaming=streaming)
-    with pytest.raises(PromptError, match=r"no column 'prompt' or 'text'; it has 'caption', 'n'"):
+    with pytest.raises(PromptError, match=r"no column 'prompt' or 'text' or 'request'; it has 'caption', 'n'"):
         load_prompts(jsonl([{"caption": "c", "n": 1}], "captions.jsonl"), streaming=streaming)
 
 
