@@ -10,6 +10,7 @@ import mix_grpo
 import mix_grpo_flash
 import neighbor_grpo
 import selfcheck_forward
+import selfcheck_trajectory
 import torch
 from linear import SHIFT, D, G, L, Linear, T, chain, gaussian, gradients, noise_level, problem, same, schedule
 
@@ -169,6 +170,6 @@ def check_neighbor():
 if __name__ == "__main__":
     torch.set_default_dtype(torch.float64)
     first = (check_gaussians, check_flash_tail, check_solvers, check_neighbor)
-    for check in (*first, *selfcheck_forward.CHECKS):
+    for check in (*first, *selfcheck_forward.CHECKS, *selfcheck_trajectory.CHECKS):
         check()
         print(f"ok  {check.__name__}")
