@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint, set_checkpoint_early_stop
 
 from genrl.models import adapters_disabled
 from genrl.protocols import FlowModel, SnapshotRule, Velocity
-from genrl.types import Condition
+from genrl.types import Condition, Metrics, Prompt
 
 #: What `WeightedPolicy.counts` counts, in rows (one row is one sample through the network) unless the name says calls.
 COUNTED = (
@@ -43,6 +45,8 @@ class WeightedPolicy:
         self.model = model
         self.lora = lora
         self.counts: Counter[str] = Counter()
+        #: What `reward` asks; the trainer sets it for algorithms that learn from the gradient of the reward.
+        self.rate: Callable[[Tensor, Sequence[Prompt]], tuple[Tensor, Metrics]] | None = None
         self._active, self._acting = "current", True
         self._sets: dict[str, list[Tensor]] = {}
         for name in sorted(weight_sets - {"current"}):
@@ -71,10 +75,19 @@ class WeightedPolicy:
         self.counts["encodes"] += encoded
         return condition
 
-    def velocity(self, x: Tensor, sigma: float | Tensor, condition: Condition) -> Tensor:
-        """Velocity eps - x0 (B, *L) at `x` (B, *L), under the active weight set. sigma: a number, or (B,) on the CPU."""
+    def velocity(self, x: Tensor, sigma: float | Tensor, condition: Condition, *, recompute: bool = False) -> Tensor:
+        """Velocity eps - x0 (B, *L) at `x` (B, *L), under the active weight set. sigma: a number, or (B,) on the CPU.
+
+        recompute: keep `x` alone for the backward pass, which asks the network again (Chen et al., arXiv:1604.06174). That is
+        part of the one row that is counted.
+        """
         self._count(len(x))
-        return self.model.velocity(x, sigma, condition)
+        if not recompute:
+            return self.model.velocity(x, sigma, condition)
+        ask = partial(self.model.velocity, sigma=sigma, condition=condition)
+        # To its end, because stopping early is an exception inside the pipeline, which does not expect one.
+        with set_checkpoint_early_stop(False):
+            return checkpoint(ask, x, use_reentrant=False, preserve_rng_state=False)
 
     @contextmanager
     def solve(self, condition: Condition, sigmas: tuple[float, ...]) -> Iterator[Velocity]:
@@ -99,6 +112,11 @@ class WeightedPolicy:
         """Images (B, 3, H, W) or frames (B, F, 3, H, W) in [0, 1]."""
         self.counts["decodes"] += len(latents)
         return self.model.decode(latents)
+
+    def reward(self, latents: Tensor, prompts: Sequence[Prompt]) -> tuple[Tensor, Metrics]:
+        """The weighted sum (B,) of the rewards of latents (B, *L), differentiable in them, and what was measured of each."""
+        assert self.rate is not None, "the trainer says how, for algorithms with `reward_gradient`"
+        return self.rate(latents, prompts)
 
     @contextmanager
     def acting(self, weights: str) -> Iterator[None]:

@@ -1,7 +1,7 @@
-"""Every contract of the package, with shapes. A component is a frozen dataclass that satisfies one of them.
+"""Every contract of a method, with shapes. A component is a frozen dataclass that satisfies one of them.
 
 Its fields are its hyperparameters, its method is its equation, and it holds no state: what must be remembered goes in and
-comes out. See `types.py` for the letters in the shapes.
+comes out. See `types.py` for the letters in the shapes, `data_protocols.py` for rewards and prompts.
 """
 
 from __future__ import annotations
@@ -150,8 +150,11 @@ class SnapshotRule(Protocol):
 class Policy(Protocol):
     """One network with several weight sets, and the count of every call. The class is `genrl.policy.WeightedPolicy`."""
 
-    def velocity(self, x: Tensor, sigma: float | Tensor, condition: Condition) -> Tensor:
-        """(B, *L) in, (B, *L) out, float32; differentiable when gradients are enabled. sigma: a number or (B,) on the CPU."""
+    def velocity(self, x: Tensor, sigma: float | Tensor, condition: Condition, *, recompute: bool = False) -> Tensor:
+        """(B, *L) in, (B, *L) out, float32; differentiable when gradients are enabled. sigma: a number or (B,) on the CPU.
+
+        recompute: keep nothing for the backward pass, which then asks the network again.
+        """
         ...
 
     def solve(self, condition: Condition, sigmas: tuple[float, ...]) -> AbstractContextManager[Velocity]:
@@ -164,6 +167,10 @@ class Policy(Protocol):
         """Context manager: inside it, `velocity` answers with that weight set ("current", "reference", "ema", ...)."""
         ...
 
+    def reward(self, latents: Tensor, prompts: Sequence[Prompt]) -> tuple[Tensor, Metrics]:
+        """Weighted sum (B,) of the rewards, differentiable in the latents (B, *L); for algorithms with `reward_gradient`."""
+        ...
+
     @property
     def device(self) -> torch.device: ...
 
@@ -172,7 +179,13 @@ class Policy(Protocol):
 class Algorithm(Protocol):
     """What the trainer sees of a method, and all it sees: explore, credit, learn."""
 
-    advantage: AdvantageEstimator
+    #: Whether learning asks `policy.reward`, so that every reward that counts has to be differentiable.
+    reward_gradient: ClassVar[bool]
+
+    @property
+    def advantage(self) -> AdvantageEstimator | None:
+        """How scores become credit; None for a method whose rollouts are neither decoded nor scored."""
+        ...
 
     @property
     def weight_sets(self) -> frozenset[str]:
@@ -258,42 +271,4 @@ class FlowModel(Protocol):
 
     def save(self, folder: Any, weights: str) -> None:
         """Write what `diffusers` loads back: "full" a pipeline folder, "lora" a LoRA file."""
-        ...
-
-
-@slot("reward")
-class Reward(Protocol):
-    """Rows in, numbers out: TRL's reward signature, sync or async, so a plain function serves as well.
-
-    completions: PIL images (videos: uint8 arrays (F, H, W, 3)); with the attribute `media = "tensor"` floats in [0, 1],
-    (B, 3, H, W) or (B, F, 3, H, W); with `media = "latent"` latents (B, *L), which costs no decoding. Every other prompt
-    column arrives as a list. An answer of None means "does not apply to this row"; `genrl.rewards.Failed(reason)` that
-    the row could not be scored. A RewardError that it raises ends the run.
-
-    Optional attributes, class variables of a component or set on a function; `genrl.rewards.RewardTerm` reads them:
-    `device` of tensors ("cpu"); `group_wise = True` to be called with `groups`, the group number of each row; `bounds`
-    (low, high) that no value leaves; `differentiable = True` if it answers with a tensor (B,) that has a gradient in
-    the completions; `version`, the checkpoint or package behind the numbers. Optional methods: `check()` raises
-    RewardError before a run if something is missing, `metrics(...)` measures what is never trained on, `known_answers()`
-    returns (columns of a prompt, "prompt" among them, a good picture, a bad picture), pictures (3, H, W) in [0, 1].
-    Networks and clients are built at the first call and shared; an instance holds hyperparameters alone.
-    """
-
-    def __call__(self, prompts: list[str], completions: Any, **columns: Any) -> Any: ...
-
-
-@slot("prompts")
-class PromptTable(Protocol):
-    """The prompts that a package ships under a name."""
-
-    def rows(self, split: str) -> list[dict[str, Any]]:
-        """Rows with a column "prompt" for split "train" or "heldout"; no prompt occurs in both."""
-        ...
-
-
-class PromptSource(Protocol):
-    """Prompts in an endless, resumable order."""
-
-    def draw(self, start: int, count: int) -> list[Prompt]:
-        """Prompts number start .. start+count-1 of the order; a pure function of `start`."""
         ...

@@ -21,7 +21,7 @@ from accelerate.utils import set_seed
 import genrl
 from genrl import checkpoint
 from genrl.algorithms import Algorithm
-from genrl.config import RunConfig, check_algorithm, model_folder, to_plain, to_yaml
+from genrl.config import RunConfig, check_algorithm, check_reward_gradient, model_folder, to_plain, to_yaml
 from genrl.errors import ConfigError, GenrlError
 from genrl.export import Exporter
 from genrl.hub import upload
@@ -89,6 +89,7 @@ def build(config: RunConfig, folder: Path, reporter: Any, policy: WeightedPolicy
     check_algorithm(config)
     check_switches(config.model)
     rewards = reward_panel(config, folder / "failures")
+    check_reward_gradient(config, rewards)
     prompts, heldout = prompt_sources(config)
     if config.model.path == "scenes":
         silence_bars()

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import torch
 from accelerate import Accelerator
 
+from genrl.data_protocols import PromptSource
 from genrl.errors import RewardError
 from genrl.evaluation import Evaluation, Evaluator
 from genrl.metering import Meter, reward_metrics
@@ -19,12 +20,12 @@ from genrl.monitoring import Best, picture_metrics
 from genrl.optimization import Optimization
 from genrl.persistence import Persistence, Progress
 from genrl.policy import COUNTED, WeightedPolicy
-from genrl.protocols import Algorithm, PromptSource
+from genrl.protocols import Algorithm
 from genrl.randomness import Randomness
-from genrl.rewards import Explored, RewardPanel, complete_groups, overlapped, score_members
+from genrl.rewards import Explored, RewardPanel, complete_groups, overlapped, rate, score_members
 from genrl.rollout import sigma_grid
 from genrl.settings import EvaluationSettings, RunSettings, TrainSettings
-from genrl.types import Prompt, Sampling, StepPlan, Unit
+from genrl.types import Prompt, RolloutGroup, Sampling, StepPlan, Unit
 
 
 class Reporter(Protocol):
@@ -71,6 +72,8 @@ class Trainer:
             self.folder, self.policy, self.optimization, self.identity, self.run.save_total_limit, self.export
         )
         self.sigmas = sigma_grid(self.policy.model, self.sampling.steps, self.sampling.shift)
+        if self.algorithm.reward_gradient:
+            self.policy.rate = partial(rate, self.rewards, self.policy.decode)
 
     def fit(self, stop: Callable[[], bool]) -> None:
         """Iterate until `train.max_steps`, or until `stop()` or `evaluation.patience` ends it; saves in all cases."""
@@ -106,29 +109,44 @@ class Trainer:
 
         size = self.train.rollout_prompts or count
         batches = [partial(self.explore, prompts[n : n + size], plan, rng, meter) for n in range(0, count, size)]  # explore
-        score = partial(score_members, self.rewards, state={"global_step": k, "max_steps": self.train.max_steps})
-        scored, waited = overlapped(batches, score)  # score one batch while the next is explored
-        groups, scores, noted, self.samples = complete_groups(self.rewards, scored)  # (R, N, G)
-
-        advantages = algorithm.advantage(scores, self.rewards.weights, plan)  # credit
-        for group, advantage in zip(groups, advantages, strict=True):
-            group.advantages = advantage.to(policy.device)
+        groups, measured = self.credit(k, batches, plan)  # score, credit
 
         norms = [self.update(units, meter) for units in algorithm.updates(groups, self.train.rows, rng)]  # learn
         policy.follow(algorithm.snapshots, "iteration", self.optimization.updates)
 
-        measured = reward_metrics(scores, advantages, self.rewards.weights, self.rewards.names) | noted | meter.read()
+        measured |= meter.read()
         measured |= {"grad_norm": sum(norms) / max(1, len(norms)), "learning_rate": rate}
         measured |= {name: float(policy.counts[name]) for name in COUNTED}
         spent = time.perf_counter() - started
-        return measured | {"rewards/wait": waited, "rewards/wait_share": waited / spent, "step_time": spent}
+        return measured | {"rewards/wait_share": measured["rewards/wait"] / spent, "step_time": spent}
+
+    def credit(
+        self, k: int, batches: Sequence[Callable[[], Explored]], plan: StepPlan
+    ) -> tuple[list[RolloutGroup], dict[str, float]]:
+        """Explore batch by batch, score one while the next is explored, and write advantages if the algorithm has any."""
+        estimator = self.algorithm.advantage
+        if estimator is None:
+            return [group for explore in batches for group in explore().groups], {"rewards/wait": 0.0}
+        score = partial(score_members, self.rewards, state={"global_step": k, "max_steps": self.train.max_steps})
+        scored, waited = overlapped(batches, score)
+        groups, scores, noted, self.samples = complete_groups(self.rewards, scored)  # (R, N, G)
+        advantages = estimator(scores, self.rewards.weights, plan)
+        for group, advantage in zip(groups, advantages, strict=True):
+            group.advantages = advantage.to(self.policy.device)
+        measured = reward_metrics(scores, advantages, self.rewards.weights, self.rewards.names)
+        return groups, measured | noted | {"rewards/wait": waited}
 
     @torch.no_grad()
     def explore(self, prompts: Sequence[Prompt], plan: StepPlan, rng: Randomness, meter: Meter) -> Explored:
-        """Roll out a group for each prompt, all in one batch; decode it if a reward looks at pictures, and measure them."""
+        """Roll out a group for each prompt, all in one batch; decode it if a reward looks at pictures, and measure them.
+
+        What nobody scores is neither decoded nor measured.
+        """
         with self.accelerator.autocast(), self.policy.acting(plan.weights):
             groups = self.algorithm.rollout(self.policy, prompts, plan, self.sampling, rng)
         latents = torch.cat([group.final for group in groups])
+        if self.algorithm.advantage is None:
+            return Explored(groups, latents, None)
         images = self.policy.decode(latents) if self.rewards.needs_pixels else None
         numbers = [n for n, group in enumerate(groups) for _ in range(group.size)]
         meter.add(picture_metrics(images, latents, numbers), len(latents))

@@ -50,9 +50,10 @@ class PolicyGradient:
     regularizers: tuple[Regularizer, ...] = ()
     update_every: Literal["rollout", "anchor"] | int = "rollout"
     final: Final = "state"
-
     #: It samples with the weights that learn, and its reference stays where it is.
     snapshots: ClassVar[tuple[SnapshotRule, ...]] = ()
+    #: It learns from scores, which need no gradient.
+    reward_gradient: ClassVar[bool] = False
 
     @property
     def weight_sets(self) -> frozenset[str]:

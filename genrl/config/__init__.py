@@ -1,6 +1,6 @@
 """Configuration: a few words in, a checked RunConfig out."""
 
-from genrl.config.checks import check, check_algorithm, check_device, check_model
+from genrl.config.checks import check, check_algorithm, check_device, check_model, check_reward_gradient
 from genrl.config.resolve import DEFAULT_ALGORITHM, resolve
 from genrl.config.resume import resumed
 from genrl.config.rewards import parse_reward
@@ -15,6 +15,7 @@ __all__ = [
     "check_algorithm",
     "check_device",
     "check_model",
+    "check_reward_gradient",
     "model_folder",
     "parse_reward",
     "resolve",

@@ -6,6 +6,7 @@ import re
 import tempfile
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from genrl.config.resume import FILE
 from genrl.config.run_config import RunConfig
@@ -15,13 +16,16 @@ from genrl.hub import check_repository
 from genrl.registry import entries, suggestion
 from genrl.settings import ModelSettings, PromptSettings, RewardSettings, RunSettings, TrainSettings
 
+if TYPE_CHECKING:
+    from genrl.rewards import RewardPanel
+
 
 def check(config: RunConfig, resuming: bool = False) -> None:
     """Raise the first thing that stands in the way of the run, as a GenrlError."""
     check_algorithm(config)
     check_model(config.model)
     check_switches(config.model)
-    check_rewards(config.rewards)
+    check_reward_gradient(config, check_rewards(config.rewards))
     check_prompts(config.prompts)
     check_device(config.run, config.train)
     check_trackers(config.run)
@@ -68,7 +72,7 @@ def check_switches(model: ModelSettings) -> None:
     switches.check_switches(model)
 
 
-def check_rewards(rewards: tuple[RewardSettings, ...]) -> None:
+def check_rewards(rewards: tuple[RewardSettings, ...]) -> RewardPanel:
     """Each reward is found and callable, has what it needs, and none is there twice."""
     from genrl.rewards import RewardPanel, resolve_reward
 
@@ -78,7 +82,22 @@ def check_rewards(rewards: tuple[RewardSettings, ...]) -> None:
         )
     if all(reward.weight == 0.0 for reward in rewards):
         raise RewardError("Every reward has weight 0, so it is only watched; give at least one a weight.")
-    RewardPanel([resolve_reward(r.name, options=dict(r.options), label=r.label) for r in rewards]).check()
+    panel = RewardPanel([resolve_reward(r.name, weight=r.weight, options=dict(r.options), label=r.label) for r in rewards])
+    panel.check()
+    return panel
+
+
+def check_reward_gradient(config: RunConfig, rewards: RewardPanel) -> None:
+    """Where the algorithm follows the gradient of the reward, there is one, and it finds its way through the decoder."""
+    from genrl.rewards import check_gradient
+
+    if not config.algorithm.reward_gradient:
+        return
+    check_gradient(rewards)
+    if config.model.offload:
+        raise ConfigError(
+            f"{config.algorithm_name} needs the decoder on the device for its backward pass; set model.offload=false."
+        )
 
 
 def check_prompts(prompts: PromptSettings) -> None:

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -13,7 +14,7 @@ from torch import Tensor
 from genrl.doctor.precision import LOG_RATIO
 from genrl.metering import Meter
 from genrl.policy import WeightedPolicy
-from genrl.protocols import Algorithm
+from genrl.protocols import Algorithm, Policy
 from genrl.types import Condition, Unit
 
 #: The metric that a surrogate writes; methods without a ratio do not.
@@ -59,7 +60,7 @@ class FirstUpdate:
     def _by_formula(self, algorithm: Algorithm, policy: WeightedPolicy, units: Sequence[Unit]) -> float:
         """The largest |log ratio| if the network answered exactly as in the rollout."""
         with torch.no_grad():
-            found = [algorithm.loss(_Stored(policy, unit), unit)[1][LOG_RATIO_METRIC] for unit in units]
+            found = [algorithm.loss(cast(Policy, _Stored(policy, unit)), unit)[1][LOG_RATIO_METRIC] for unit in units]
         return float(torch.stack(found).max())
 
 
@@ -76,7 +77,7 @@ class _Stored:
     def latent_shape(self) -> tuple[int, ...]:
         return self._policy.latent_shape()
 
-    def velocity(self, x: Tensor, sigma: float | Tensor, condition: Condition) -> Tensor:
+    def velocity(self, x: Tensor, sigma: float | Tensor, condition: Condition, *, recompute: bool = False) -> Tensor:
         kept = [(group.kept[self._unit.step], members) for group, members in self._unit.parts]
         return torch.cat([part.velocity[part.row_of(members)] for part, members in kept if part.velocity is not None])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -18,7 +18,7 @@ from genrl.policy import COUNTED, WeightedPolicy
 from genrl.protocols import Velocity
 from genrl.randomness import Randomness
 from genrl.schedule import shift_grid
-from genrl.types import Condition, Prompt, RolloutGroup
+from genrl.types import Condition, Metrics, Prompt, RolloutGroup
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,7 @@ def work(config: RunConfig, sigmas: tuple[float, ...]) -> Work:
     """The work of the first iteration, in the trainer's order: plan, rollout, decode, credit, updates."""
     ledger = _Ledger()
     policy = WeightedPolicy(ledger, config.algorithm.weight_sets, lora=config.model.weights == "lora")
+    policy.rate = partial(_rate, policy.decode if _needs_pixels(config) else None)
     algorithm, rng = config.algorithm, Randomness((config.run.seed, "train")).fold(0)
     count = config.train.prompts_per_iteration
     # Distinct texts: how often a real source repeats itself is not known here.
@@ -48,7 +49,7 @@ def work(config: RunConfig, sigmas: tuple[float, ...]) -> Work:
     plan = algorithm.plan(0, sigmas, config.sampling, rng)
     policy.encode([prompt.text for prompt in prompts])
     groups: list[RolloutGroup] = []
-    size, pixels = config.train.rollout_prompts or count, _needs_pixels(config)
+    size, pixels = config.train.rollout_prompts or count, algorithm.advantage is not None and _needs_pixels(config)
     for start in range(0, count, size):
         with torch.no_grad(), policy.acting(plan.weights):
             batch = algorithm.rollout(policy, prompts[start : start + size], plan, config.sampling, rng)
@@ -56,11 +57,12 @@ def work(config: RunConfig, sigmas: tuple[float, ...]) -> Work:
             policy.decode(torch.cat([group.final for group in batch]))
         groups += batch
     kept = _kept(groups)
-    shape = (max(1, len(config.rewards)), count, config.sampling.group_size)
-    rewards = torch.rand(shape, generator=rng.generator("rewards"), dtype=torch.float64)
-    advantages = algorithm.advantage(rewards, torch.ones(shape[0], dtype=torch.float64), plan)
-    for group, advantage in zip(groups, advantages, strict=True):
-        group.advantages = advantage
+    if algorithm.advantage is not None:
+        shape = (max(1, len(config.rewards)), count, config.sampling.group_size)
+        rewards = torch.rand(shape, generator=rng.generator("rewards"), dtype=torch.float64)
+        advantages = algorithm.advantage(rewards, torch.ones(shape[0], dtype=torch.float64), plan)
+        for group, advantage in zip(groups, advantages, strict=True):
+            group.advantages = advantage
     for units in algorithm.updates(groups, config.train.rows, rng):
         for unit in units:
             algorithm.loss(policy, unit)
@@ -110,6 +112,13 @@ class _Ledger:
 
     def save(self, folder: Any, weights: str) -> None:
         raise ModelError("There are no weights to save.")
+
+
+def _rate(decode: Callable[[Tensor], Tensor] | None, latents: Tensor, prompts: Sequence[Prompt]) -> tuple[Tensor, Metrics]:
+    """A reward with a gradient: of the latents, after they were decoded if rewards look at pictures."""
+    if decode:
+        decode(latents)
+    return latents.flatten(1).sum(dim=1), {}
 
 
 def _needs_pixels(config: RunConfig) -> bool:

@@ -14,11 +14,11 @@ import torch
 
 from genrl._version import __version__
 from genrl.config import RunConfig
+from genrl.data_protocols import PromptSource
 from genrl.errors import PromptError
 from genrl.eval_card import EvalCard
 from genrl.evaluation import Evaluator
 from genrl.prompts import MapPrompts, load_heldout, train_and_heldout
-from genrl.protocols import PromptSource
 from genrl.registry import component_name, entry
 from genrl.rewards import RewardPanel, resolve_reward
 from genrl.spec import to_spec

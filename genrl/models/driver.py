@@ -112,8 +112,8 @@ class Driver:
         return self._prepared[size]
 
     def finish(self, latents: Tensor, output_type: str) -> Any:
-        """Everything after the last step."""
-        with torch.no_grad(), self._at_work():
+        """Everything after the last step, with gradient where that is enabled."""
+        with self._at_work():
             return self.run((SHORT,) * len(latents), latents, output_type=output_type)[0]
 
     def run(

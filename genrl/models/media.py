@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,14 @@ def output_type_of(pipe: Any) -> str:
     "pt" stays on the device, but pipelines in pixel space return it raw, in [-1, 1]: they have no decoder to follow.
     """
     return "pt" if pipe.components.get("vae") is not None else "np"
+
+
+def differentiable(pipe: Any, finish: Callable[[str], Any], device: torch.device) -> Tensor:
+    """What `finish(output type)` of a pipeline returns, as `to_tensor` of `output_type_of`, but with its gradient."""
+    media = finish("pt")
+    if output_type_of(pipe) == "np":
+        media = pipe.image_processor.postprocess(media, output_type="pt")
+    return to_tensor(media, device)
 
 
 def to_tensor(media: Any, device: torch.device) -> Tensor:

@@ -17,7 +17,7 @@ from genrl.models.batches import Batches
 from genrl.models.conversion import conversion_of
 from genrl.models.driver import Driver
 from genrl.models.gradients import let_gradients_through
-from genrl.models.media import makes_video, output_type_of, to_tensor
+from genrl.models.media import differentiable, makes_video, output_type_of, to_tensor
 from genrl.models.offloading import Offloaded
 from genrl.models.proof import Trial
 from genrl.models.requirements import check_call, check_pipeline, trainable
@@ -161,7 +161,12 @@ class DiffusersModel:
             session.close()
 
     def decode(self, latents: Tensor) -> Tensor:
-        """Images (B, 3, H, W) or frames (B, F, 3, H, W), float32 in [0, 1], by the pipeline's own tail."""
+        """Images (B, 3, H, W) or frames (B, F, 3, H, W), float32 in [0, 1], by the pipeline's own tail.
+
+        Differentiable where the latents are. Then all rows are decoded at once, because their graphs are kept.
+        """
+        if torch.is_grad_enabled() and latents.requires_grad:
+            return differentiable(self.pipe, partial(self._driver.finish, latents), latents.device)
         output_type = output_type_of(self.pipe)
 
         def finish(limit: int | None) -> Tensor:

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from genrl.data_protocols import PromptSource
 from genrl.errors import PromptError
 from genrl.prompts.mapped import MapPrompts
-from genrl.protocols import PromptSource
 from genrl.randomness import Randomness
 from genrl.types import Prompt
 

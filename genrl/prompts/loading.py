@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from genrl.data_protocols import PromptSource
 from genrl.errors import PromptError
 from genrl.prompts.heldout import check_disjoint, distinct, split_heldout
 from genrl.prompts.mapped import MapPrompts
 from genrl.prompts.reading import reading
 from genrl.prompts.rows import HELDOUT_SPLITS, load_rows, split_names
 from genrl.prompts.streaming import StreamingPrompts
-from genrl.protocols import PromptSource
 
 
 def load_prompts(

@@ -75,7 +75,7 @@ def render(run: RunFolder, state: str | None = None) -> str:
 
 def reward_chart(run: RunFolder, held_out: list[Measure], width: int, height: int) -> Markup:
     """The training reward of every iteration, the held-out reward with its interval, and where alarms were raised."""
-    lines = [Line("training reward", "training", [(row["step"], row["reward"]) for row in run.iterations])]
+    lines = [Line("training reward", "training", [(row["step"], row["reward"]) for row in run.iterations if "reward" in row])]
     lines += [_curve(measure, "held-out reward") for measure in held_out if measure.role == "total"]
     alarms = sorted({alarm["step"] for alarm in run.alarms or ()})
     return chart(lines, "Training and held-out reward over iterations", width, height, alarms)

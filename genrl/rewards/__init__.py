@@ -5,6 +5,7 @@ from genrl.rewards.clip_score import ClipScore
 from genrl.rewards.colorfulness import Colorfulness
 from genrl.rewards.dino_diversity import DinoDiversity
 from genrl.rewards.failed import Failed
+from genrl.rewards.gradient import check_gradient, rate
 from genrl.rewards.groups import Explored, complete_groups, score_members
 from genrl.rewards.hpsv2 import Hpsv2
 from genrl.rewards.jpeg_size import JpegSize
@@ -46,8 +47,10 @@ __all__ = [
     "TemporalSmoothness",
     "VlmJudge",
     "WinRate",
+    "check_gradient",
     "complete_groups",
     "overlapped",
+    "rate",
     "resolve_reward",
     "score_members",
 ]

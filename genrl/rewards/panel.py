@@ -18,7 +18,7 @@ from genrl.rewards.media import Media
 from genrl.rewards.notes import Notes
 from genrl.rewards.scores import Scores
 from genrl.rewards.term import OFFERED, Keywords, RewardTerm
-from genrl.types import Prompt
+from genrl.types import Metrics, Prompt
 
 
 class RewardPanel:
@@ -116,6 +116,29 @@ class RewardPanel:
             extras=notes.extras(len(prompts)),
             seconds={term.name: seconds for term, (_, seconds) in zip(self.terms, answers, strict=True)},
         )
+
+    def values(
+        self, prompts: Sequence[Prompt], images: Tensor | None, latents: Tensor
+    ) -> tuple[dict[str, tuple[float, Tensor]], Metrics]:
+        """Weight and answer (B,) of every reward that counts, differentiable in images and latents, and what they logged.
+
+        Pictures as in `score`. RewardError as there, and for an answer that is no tensor (B,) with a gradient.
+        """
+        terms = [term for term in self.terms if term.weight != 0.0]
+        media, notes = Media(images, len(prompts), latents), Notes()
+        offer = _columns(prompts) | {"trainer_state": None, "log_extra": notes.log_extra, "log_metric": notes.log_metric}
+        answers = ask_all([(term, _keywords(term, term.keywords, offer, media, None)) for term in terms])
+        rows = self._rows(prompts, None if images is None else images.detach())
+        found = {}
+        for term, (answer, _) in zip(terms, answers, strict=True):
+            if not isinstance(answer, Tensor) or not answer.requires_grad:
+                raise RewardError(
+                    f"Reward {term.name!r} declares to be differentiable and answers without a gradient in the pictures; "
+                    "return a tensor that is computed from them, or take the declaration back."
+                )
+            _numbers(term, term.name, answer.detach(), rows, term.bounds)
+            found[term.name] = (term.weight, answer)
+        return found, {name: torch.tensor(value) for name, value in notes.metrics().items()}
 
     @torch.no_grad()
     def metrics(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from genrl.protocols import PromptTable
+from genrl.data_protocols import PromptTable
 from genrl.testing.check import expect
 
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from genrl.data_protocols import Reward
 from genrl.errors import RewardError
-from genrl.protocols import Reward
 from genrl.rewards import RewardPanel
 from genrl.rewards.term import RewardTerm
 from genrl.testing.check import NotApplicable, expect, expect_close

@@ -28,6 +28,7 @@ class ToyRun:
         self.algorithm, self.sampling = algorithm, sampling or Sampling()
         self.rng = Randomness((seed, "toy"))
         self.policy = WeightedPolicy(ToyModel(seed), algorithm.weight_sets)
+        self.policy.rate = lambda latents, prompts: (brightness(self.policy.decode(latents)), {})
         self.updates_made = 0
         self.optimizer = torch.optim.Adam(self.policy.parameters(), lr=LEARNING_RATE)
 
@@ -44,6 +45,8 @@ class ToyRun:
             return self.algorithm.rollout(self.policy, prompts, plan, self.sampling, self.rng.fold(k))
 
     def credit(self, groups: Sequence[RolloutGroup]) -> None:
+        if self.algorithm.advantage is None:
+            return
         finals = torch.cat([group.final for group in groups])
         rewards = brightness(self.policy.decode(finals)).view(1, len(groups), -1).double()
         advantages = self.algorithm.advantage(rewards, torch.ones(1, dtype=torch.float64), groups[0].plan)

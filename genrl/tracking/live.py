@@ -66,7 +66,8 @@ class LiveView:
 
     def iteration(self, row: Mapping[str, float]) -> None:
         self.row = row
-        self.rewards.append(row["reward"])
+        if "reward" in row:  # methods that learn from a data set have none
+            self.rewards.append(row["reward"])
         self.progress.advance(self.task)
         self._refresh()
 

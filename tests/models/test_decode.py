@@ -43,3 +43,21 @@ def test_sub_batches_change_nothing():
     model, small = (DiffusersModel(tiny.pipe, tiny.call, decode_rows=rows) for rows in (16, 2))
     latents = torch.randn(5, *model.latent_shape())
     torch.testing.assert_close(small.decode(latents), model.decode(latents), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("family", ["prx", "sd3", "flux", "wan", "qwen", "sana"])
+def test_decoding_is_differentiable_where_the_latents_are(family):
+    tiny = build(family)
+    model = DiffusersModel(tiny.pipe, tiny.call)
+    latents = 0.3 * torch.randn(2, *model.latent_shape(), generator=torch.Generator().manual_seed(0))
+    expected = model.decode(latents)
+    latents.requires_grad_()
+    media = model.decode(latents)
+    torch.testing.assert_close(media, expected, atol=1e-5, rtol=0)
+    direction = torch.randn(media.shape, generator=torch.Generator().manual_seed(1))
+    (gradient,) = torch.autograd.grad((media * direction).sum(), latents)
+    # The slope along the gradient, from both sides; decoders compute in float32.
+    step = 1e-3 * gradient / gradient.norm()
+    with torch.no_grad():
+        ahead, behind = (((model.decode(latents + s) * direction).double()).sum() for s in (step, -step))
+    assert float((ahead - behind) / 2e-3) == pytest.approx(float(gradient.norm()), rel=0.05)
