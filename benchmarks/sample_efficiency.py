@@ -1,4 +1,4 @@
-"""Train every recipe on the embedded model with several seeds, then draw one table, one figure and one comparison picture.
+"""Train every registered recipe on the embedded model with several seeds; draw one table, one figure, one comparison picture.
 
     python benchmarks/sample_efficiency.py --output docs/benchmarks
     python benchmarks/sample_efficiency.py --algorithms neighbor-grpo --seeds 0 --output quick
@@ -21,6 +21,7 @@ import torch
 from genrl.models import load_model
 from genrl.policy import WeightedPolicy
 from genrl.randomness import Randomness
+from genrl.registry import entries
 from genrl.reporting import load_evaluation
 from genrl.rollout import walk
 from genrl.scenes.folder import MODEL_FOLDER
@@ -30,7 +31,6 @@ from genrl.solvers import Euler
 from genrl.tracking.grid import contact_sheet, tile, to_uint8
 from genrl.types import Prompt, Sampling, StepPlan
 
-ALGORITHMS = ("dance-grpo", "mix-grpo", "neighbor-grpo")
 CALL = {"guidance_scale": 1.0, "use_resolution_binning": False}
 
 
@@ -88,7 +88,7 @@ def table(runs: dict[str, list[Path]]) -> str:
 def figure(runs: dict[str, list[Path]], path: Path) -> None:
     """Held-out reward and strict share against wall time and against network evaluations; a band spans the seeds."""
     panels, axes = plt.subplots(2, 2, figsize=(10, 6.4), sharey="row", constrained_layout=True)
-    for colour, (algorithm, folders) in zip(plt.cm.tab10.colors, runs.items(), strict=False):
+    for colour, (algorithm, folders) in zip(plt.cm.tab20.colors, runs.items(), strict=False):
         curves = [curve(folder) for folder in folders]
         count = min(len(points["reward"]) for points in curves)
         for row, metric in enumerate(("reward", "strict")):
@@ -138,7 +138,7 @@ def draw(folder: Path, prompts: list[Prompt], steps: int) -> torch.Tensor:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--algorithms", nargs="+", default=ALGORITHMS)
+    parser.add_argument("--algorithms", nargs="+", default=sorted(entries("algorithm")))
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--runs", type=Path, default=Path("runs/benchmark"))
     parser.add_argument("--output", type=Path, default=Path("docs/benchmarks"))
