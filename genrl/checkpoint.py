@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shutil
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,14 +14,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from genrl import files
 from genrl.errors import CheckpointError
 
 MANIFEST = "manifest.json"
 STATE = "state.json"
 MODEL = "model"
+TENSORS = ".safetensors"
 
 
 @dataclass
@@ -42,64 +43,80 @@ def save(
     export: Callable[[Path], None] | None = None,
     best: int | None = None,
 ) -> Path:
-    """Write `root/checkpoint-<iteration>` under a temporary name, rename it, then drop all but the newest `keep` and `best`.
+    """Write `root/checkpoint-<iteration>`, whole or not at all, then drop all but the newest `keep` and `best`.
 
     export: writes a folder `MODEL` that other programs load into the checkpoint; it is hashed with the rest.
+    Raises CheckpointError if it cannot be written; earlier checkpoints then are as they were.
     """
-    root.mkdir(parents=True, exist_ok=True)
-    final = _folder(root, iteration)
-    draft = root / f".draft-{iteration:06d}"
-    shutil.rmtree(draft, ignore_errors=True)
+    final = folder_of(root, iteration)
     try:
-        draft.mkdir()
-        for name, tensors in snapshot.tensors.items():
-            save_file({key: value.contiguous().cpu() for key, value in tensors.items()}, draft / f"{name}.safetensors")
-        (draft / STATE).write_text(json.dumps(snapshot.state))
-        if export:
-            export(draft / MODEL)
-        hashes = {path.relative_to(draft).as_posix(): _digest(path) for path in _files(draft)}
-        (draft / MANIFEST).write_text(json.dumps(hashes, indent=1))
-        _flush(draft)
-        shutil.rmtree(final, ignore_errors=True)
-        os.replace(draft, final)
-    except OSError as error:
-        shutil.rmtree(draft, ignore_errors=True)
-        raise CheckpointError(
-            f"The checkpoint {final} could not be written ({error.strerror}); free space or choose another output. "
-            "Earlier checkpoints are untouched."
-        ) from error
+        root.mkdir(parents=True, exist_ok=True)
+        files.sweep(root)
+        with files.whole_folder(final) as draft:
+            _write(draft, snapshot, export)
+    except (OSError, SafetensorError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise CheckpointError(f"The checkpoint {final} could not be written ({reason}). {_left(root)}") from error
     for old in found(root)[: -keep or None]:
-        if best is None or old != _folder(root, best):
-            shutil.rmtree(old)
+        if best is None or old != folder_of(root, best):
+            files.remove_folder(old)
     return final
 
 
-def _folder(root: Path, iteration: int) -> Path:
+def _write(folder: Path, snapshot: Snapshot, export: Callable[[Path], None] | None) -> None:
+    for name, tensors in snapshot.tensors.items():
+        save_file({key: value.contiguous().cpu() for key, value in tensors.items()}, folder / f"{name}{TENSORS}")
+    (folder / STATE).write_text(json.dumps(snapshot.state))
+    if export:
+        export(folder / MODEL)
+    hashes = {path.relative_to(folder).as_posix(): _digest(path) for path in sorted(folder.rglob("*")) if path.is_file()}
+    (folder / MANIFEST).write_text(json.dumps(hashes, indent=1))
+
+
+def _left(root: Path) -> str:
+    """What there is to go on with after a checkpoint has failed, and how."""
+    good = newest(root)
+    if good is None:
+        return "Free space, or choose another --output, and start the run again."
+    return f"The last good checkpoint is {good}; free space and go on with `genrl train --resume {root.parent}`."
+
+
+def folder_of(root: Path, iteration: int) -> Path:
     return root / f"checkpoint-{iteration:06d}"
 
 
+def step_of(folder: Path) -> int:
+    return int(folder.name.rpartition("-")[2])
+
+
 def found(root: Path) -> list[Path]:
-    """Complete checkpoint folders, oldest first."""
-    return sorted(root.glob("checkpoint-[0-9]*"))
+    """Checkpoint folders, oldest first."""
+    return sorted(root.glob("checkpoint-[0-9]*"), key=step_of)
+
+
+def newest(root: Path) -> Path | None:
+    """The newest undamaged checkpoint below `root`, None if there is none; damaged ones are named in a warning."""
+    for folder in reversed(found(root)):
+        damage = verify(folder)
+        if damage is None:
+            return folder
+        warnings.warn(f"{folder.name} is damaged ({damage}); falling back to the one before.", stacklevel=3)
+    return None
 
 
 def load(root: Path) -> Snapshot:
-    """The newest undamaged checkpoint below `root`; damaged ones are named in a warning and passed over."""
-    candidates = found(root)
-    if not candidates:
-        raise CheckpointError(f"There is no checkpoint in {root}; start the run again without --resume.")
-    for folder in reversed(candidates):
-        damage = verify(folder)
-        if damage is None:
-            return read(folder)
-        warnings.warn(f"{folder.name} is damaged ({damage}); falling back to the one before.", stacklevel=2)
-    raise CheckpointError(f"Every checkpoint in {root} is damaged ({damage}); start the run again without --resume.")
+    """The newest undamaged checkpoint below `root`; CheckpointError if there is none."""
+    folder = newest(root)
+    if folder is None:
+        reason = f"Every checkpoint in {root} is damaged" if found(root) else f"There is no checkpoint in {root}"
+        raise CheckpointError(f"{reason}; start a new run: genrl train --config {root.parent / 'config.yaml'} --output FOLDER")
+    return read(folder)
 
 
 def verify(folder: Path) -> str | None:
     """What is wrong with a checkpoint folder, None if nothing is."""
     try:
-        hashes = json.loads((folder / MANIFEST).read_text())
+        hashes = _hashes(folder)
     except (OSError, ValueError):
         return f"no readable {MANIFEST}"
     for name, digest in hashes.items():
@@ -111,9 +128,18 @@ def verify(folder: Path) -> str | None:
     return None
 
 
+def _hashes(folder: Path) -> dict[str, str]:
+    """File by name to sha256; ValueError if the manifest is not one."""
+    hashes = json.loads((folder / MANIFEST).read_text())
+    if not isinstance(hashes, dict) or STATE not in hashes:
+        raise ValueError(f"{MANIFEST} lists no {STATE}")
+    return hashes
+
+
 def read(folder: Path) -> Snapshot:
-    """The snapshot in a checkpoint folder, which is taken to be whole."""
-    tensors = {path.stem: load_file(path) for path in sorted(folder.glob("*.safetensors"))}
+    """The snapshot in a checkpoint folder, which is taken to be whole; a file that its manifest does not list is not read."""
+    names = [name for name in _hashes(folder) if name.endswith(TENSORS) and "/" not in name]
+    tensors = {name.removesuffix(TENSORS): load_file(folder / name) for name in names}
     return Snapshot(tensors, read_state(folder))
 
 
@@ -139,14 +165,3 @@ def load_optimizer_tensors(optimizer: torch.optim.Optimizer, tensors: Mapping[st
 def _digest(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _flush(folder: Path) -> None:
-    """Force the bytes to disk before the rename makes them official."""
-    for path in _files(folder):
-        with path.open("rb") as file:
-            os.fsync(file.fileno())
-
-
-def _files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.is_file())

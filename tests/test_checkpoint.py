@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ import torch
 from genrl import checkpoint
 from genrl.checkpoint import Snapshot
 from genrl.errors import CheckpointError
+from tests.full_disk import disk_with_room_for
 
 
 def snapshot(value: float) -> Snapshot:
@@ -52,28 +52,76 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(tmp_path: Path, damag
 
 
 def test_nothing_to_load_is_an_error_with_a_cure(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match="without --resume"):
+    with pytest.raises(CheckpointError, match="There is no checkpoint in .*; start a new run: genrl train --config"):
         checkpoint.load(tmp_path)
 
 
 def test_only_damaged_checkpoints_are_an_error(tmp_path: Path) -> None:
     folder = checkpoint.save(tmp_path, 1, snapshot(1), keep=1)
     (folder / "current.safetensors").unlink()
-    with pytest.warns(UserWarning), pytest.raises(CheckpointError, match="is missing"):
+    with (
+        pytest.warns(UserWarning, match="current.safetensors is missing"),
+        pytest.raises(CheckpointError, match="Every checkpoint in .* is damaged; start a new run"),
+    ):
         checkpoint.load(tmp_path)
 
 
-def test_a_full_disk_leaves_earlier_checkpoints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("room", [0, 5_000, 45_000, 100_000])
+def test_a_full_disk_leaves_earlier_checkpoints(tmp_path: Path, room: int) -> None:
+    def big(value: float) -> Snapshot:
+        return Snapshot({name: {"weight": torch.full((10_000,), value)} for name in ("current", "ema")}, {"step": value})
+
+    root = tmp_path / "run" / "checkpoints"
+    checkpoint.save(root, 1, big(1), keep=1)
+    with (
+        disk_with_room_for(room),
+        pytest.raises(CheckpointError, match=r"checkpoint-000002 could not be written \(.*too large.*\)") as error,
+    ):
+        checkpoint.save(root, 2, big(2), keep=1, export=lambda model: fill(model, 200_000))
+    assert f"The last good checkpoint is {root / 'checkpoint-000001'}; free space and go on with" in str(error.value)
+    assert [path.name for path in root.iterdir()] == ["checkpoint-000001"]
+    assert checkpoint.load(root).state == {"step": 1}
+
+
+def fill(folder: Path, size: int) -> None:
+    folder.mkdir()
+    (folder / "weights").write_bytes(bytes(size))
+
+
+def test_what_a_killed_process_left_is_swept_away(tmp_path: Path) -> None:
     checkpoint.save(tmp_path, 1, snapshot(1), keep=1)
-
-    def full(*_: object, **__: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(checkpoint, "save_file", full)
-    with pytest.raises(CheckpointError, match="No space left on device"):
-        checkpoint.save(tmp_path, 2, snapshot(2), keep=1)
-    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint-000001"]
+    for name in (".draft-checkpoint-000002", ".draft-removed-checkpoint-000000"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "current.safetensors").write_bytes(b"half")
     assert checkpoint.load(tmp_path).state == {"step": 1}
+    checkpoint.save(tmp_path, 3, snapshot(3), keep=2)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint-000001", "checkpoint-000003"]
+
+
+def test_a_damaged_checkpoint_is_replaced_when_its_step_comes_again(tmp_path: Path) -> None:
+    folder = checkpoint.save(tmp_path, 1, snapshot(1), keep=1)
+    (folder / checkpoint.STATE).write_text("{}")
+    checkpoint.save(tmp_path, 1, snapshot(1), keep=1)
+    assert checkpoint.load(tmp_path).state == {"step": 1}
+
+
+@pytest.mark.parametrize("manifest", ["[]", "{}", "null", '{"current.safetensors": "0"}'])
+def test_a_manifest_that_is_none_is_damage(tmp_path: Path, manifest: str) -> None:
+    folder = checkpoint.save(tmp_path, 1, snapshot(1), keep=1)
+    (folder / checkpoint.MANIFEST).write_text(manifest)
+    assert checkpoint.verify(folder) == "no readable manifest.json"
+
+
+def test_a_file_that_the_manifest_does_not_list_is_not_read(tmp_path: Path) -> None:
+    folder = checkpoint.save(tmp_path, 1, snapshot(1), keep=1)
+    (folder / "ema.safetensors").write_bytes(b"not a checkpoint's")
+    assert checkpoint.load(tmp_path).tensors.keys() == {"current"}
+
+
+def test_the_newest_has_the_highest_step_whatever_its_length(tmp_path: Path) -> None:
+    for step in (999_999, 1_000_000):
+        checkpoint.save(tmp_path, step, snapshot(step), keep=2)
+    assert checkpoint.load(tmp_path).state == {"step": 1_000_000}
 
 
 def test_optimizer_state_round_trip() -> None:
