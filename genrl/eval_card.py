@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from genrl import files
 from genrl.errors import RunFolderError
 
 #: What two comparable evaluations may differ in.
@@ -52,9 +53,7 @@ class EvalCard:
         return replace(self, resolution=resolution, weights={**self.weights, "trained": trained})
 
     def write(self, path: Path) -> None:
-        draft = path.with_suffix(".draft")
-        draft.write_text(json.dumps(asdict(self), indent=1))
-        draft.replace(path)
+        files.write_text(path, json.dumps(asdict(self), indent=1))
 
 
 def read_card(path: Path) -> EvalCard:

@@ -1,12 +1,14 @@
-"""The optimizer step: learning-rate schedule, gradient clipping, and the guard against non-finite gradients."""
+"""The optimizer step: learning-rate schedule, gradient clipping, and the guard against updates that are not finite."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 from accelerate import Accelerator
-from torch import nn
+from torch import Tensor, nn
 
 from genrl.errors import TrainingError
 from genrl.settings import TrainSettings
@@ -22,8 +24,19 @@ def learning_rate(settings: TrainSettings, iteration: int) -> float:
     return settings.learning_rate * factor[settings.schedule]
 
 
+def guarded(loss: Tensor) -> Tensor:
+    """The same loss, but one that is not finite has a gradient of NaN.
+
+    So the norm of the gradient tells every process to skip the update, whichever of them the loss belongs to.
+    """
+    return loss * (1.0 + 0.0 * loss.detach())
+
+
 class Optimization:
-    """AdamW over the trained parameters. A non-finite gradient skips the update; several in a row end the run."""
+    """AdamW over the trained parameters. An update that is not finite is skipped; several in a row end the run.
+
+    updates: how many were applied. bad_in_a_row: how many were skipped since.
+    """
 
     def __init__(self, parameters: list[nn.Parameter], settings: TrainSettings, accelerator: Accelerator) -> None:
         self.parameters, self.settings = parameters, settings
@@ -43,18 +56,39 @@ class Optimization:
         return rate
 
     def step(self) -> tuple[float, bool]:
-        """Clip and apply the accumulated gradient; returns (its norm before clipping, whether it was applied)."""
+        """Clip and apply the accumulated gradient; returns (its norm before clipping, whether it was applied).
+
+        Raises TrainingError after `train.max_bad_updates` in a row that were not finite.
+        """
         limit = self.settings.max_grad_norm or math.inf
         norm = float(self.accelerator.clip_grad_norm_(self.parameters, limit))
-        applied = math.isfinite(norm)
-        if applied:
-            self.prepared.step()
-            self.updates += 1
+        applied, searching = math.isfinite(norm), self._scale() > 1.0
+        if applied or self.accelerator.scaler is not None:
+            self.prepared.step()  # a scaler skips it by itself, and lowers its scale
         self.prepared.zero_grad(set_to_none=True)
-        self.bad_in_a_row = 0 if applied else self.bad_in_a_row + 1
+        self.updates += applied
+        self.bad_in_a_row = 0 if applied else self.bad_in_a_row + (not searching)
         if self.bad_in_a_row >= self.settings.max_bad_updates:
             raise TrainingError(
-                f"{self.bad_in_a_row} updates in a row had a non-finite gradient; lower train.learning_rate or set "
-                "objective.log_ratio_clamp, and resume from the last checkpoint."
+                f"{self.bad_in_a_row} updates in a row had a loss or a gradient that is not finite, and were skipped; lower "
+                "train.learning_rate, or set objective.log_ratio_clamp."
             )
         return norm, applied
+
+    def _scale(self) -> float:
+        """By which fp16 multiplies losses. It is lowered until gradients fit, so above 1 one that does not says nothing."""
+        return 1.0 if self.accelerator.scaler is None else float(self.accelerator.scaler.get_scale())
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint has to hold beside the optimizer's tensors."""
+        scaler = self.accelerator.scaler
+        return {
+            "updates": self.updates,
+            "bad_in_a_row": self.bad_in_a_row,
+            "scaler": None if scaler is None else scaler.state_dict(),
+        }
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        self.updates, self.bad_in_a_row = state["updates"], state["bad_in_a_row"]
+        if self.accelerator.scaler is not None:
+            self.accelerator.scaler.load_state_dict(dict(state["scaler"]))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 
-from genrl import checkpoint
+from genrl import checkpoint, files
 from genrl.errors import CheckpointError
 from genrl.monitoring import Best
 from genrl.optimization import Optimization
@@ -16,13 +18,16 @@ from genrl.policy import WeightedPolicy
 
 #: Of a run's folder, where its checkpoints are.
 CHECKPOINTS = "checkpoints"
+#: Of the plain numbers in a checkpoint; counts up when they change their meaning.
+FORMAT = 1
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run has come: completed iterations, and the best evaluation among them."""
+    """How far a run has come: completed iterations, the last step that was evaluated, and the best evaluation."""
 
     step: int = 0
+    evaluated: int | None = None
     best: Best = field(default_factory=Best)
 
 
@@ -30,7 +35,7 @@ class Progress:
 class Persistence:
     """Saves and restores the parts of a run that change.
 
-    identity: of the configuration that decides the run's numbers; a checkpoint of another one is refused.
+    identity: everything that decides the run's numbers, by name; a checkpoint with another value is refused.
     keep: newest checkpoints that are kept, beside that of the best evaluation.
     export: writes the trained weights of a step into a folder of each checkpoint, as other programs load them.
     """
@@ -38,15 +43,21 @@ class Persistence:
     folder: Path
     policy: WeightedPolicy
     optimization: Optimization
-    identity: str
+    identity: Mapping[str, Any]
     keep: int
     export: Callable[[Path, int], None] | None = None
+
+    @property
+    def root(self) -> Path:
+        return self.folder / CHECKPOINTS
 
     def save(self, progress: Progress) -> Path:
         """Write a checkpoint of this iteration boundary; returns its folder."""
         step, export = progress.step, self.export
+        for log in self.folder.glob("*.jsonl"):
+            files.sync(log)  # a checkpoint must not outlive the rows before it
         return checkpoint.save(
-            self.folder / CHECKPOINTS,
+            self.root,
             step,
             self._snapshot(progress),
             self.keep,
@@ -59,25 +70,44 @@ class Persistence:
         tensors["optimizer"] = checkpoint.optimizer_tensors(self.optimization.optimizer)
         tensors["torch_rng"] = {"state": torch.get_rng_state()}
         state = {
-            "identity": self.identity,
+            "format": FORMAT,
+            "identity": dict(self.identity),
             "step": progress.step,
-            "updates": self.optimization.updates,
-            "bad_in_a_row": self.optimization.bad_in_a_row,
+            "evaluated": progress.evaluated,
             "best": asdict(progress.best),
+            "optimization": self.optimization.state(),
         }
         return checkpoint.Snapshot(tensors, state)
 
     def restore(self) -> Progress:
-        """Put policy and optimizer where the newest good checkpoint of the run's folder left them."""
-        found = checkpoint.load(self.folder / CHECKPOINTS)
-        if found.state["identity"] != self.identity:
-            raise CheckpointError(
-                f"The checkpoint in {self.folder} belongs to another configuration; resume with the run's own config.yaml."
-            )
+        """Put policy and optimizer where the newest good checkpoint of the run's folder left them.
+
+        A run that was ended before its first checkpoint is where it began. Raises CheckpointError if every checkpoint is
+        damaged, or was made by a run of which anything else decides the numbers.
+        """
+        if not checkpoint.found(self.root):
+            return Progress()
+        snapshot = checkpoint.load(self.root)
+        self._check(snapshot.state)
         for name in ("current", *self.policy.stored_sets):
-            self.policy.load_weight_set(name, found.tensors[name])
-        checkpoint.load_optimizer_tensors(self.optimization.optimizer, found.tensors["optimizer"])
-        torch.set_rng_state(found.tensors["torch_rng"]["state"])
-        self.optimization.updates = found.state["updates"]
-        self.optimization.bad_in_a_row = found.state["bad_in_a_row"]
-        return Progress(found.state["step"], Best(**found.state["best"]))
+            self.policy.load_weight_set(name, snapshot.tensors[name])
+        checkpoint.load_optimizer_tensors(self.optimization.optimizer, snapshot.tensors["optimizer"])
+        torch.set_rng_state(snapshot.tensors["torch_rng"]["state"])
+        state = snapshot.state
+        self.optimization.load_state(state["optimization"])
+        return Progress(state["step"], state["evaluated"], Best(**state["best"]))
+
+    def _check(self, state: Mapping[str, Any]) -> None:
+        """CheckpointError unless the checkpoint was written by this run."""
+        if state.get("format") != FORMAT:
+            raise CheckpointError(
+                f"The checkpoints in {self.root} were written by another version of genrl; resume with that version."
+            )
+        then, now = state["identity"], json.loads(json.dumps(dict(self.identity)))
+        for key in sorted(then.keys() | now.keys()):
+            if then.get(key) != now.get(key):
+                raise CheckpointError(
+                    f"The checkpoint was made with {key} = {then.get(key)!r}, and here it is {now.get(key)!r}. Resume the run "
+                    "as it was, or begin a new one with its weights: "
+                    f"genrl train --resume {self.folder} --resume-weights-only"
+                )

@@ -13,13 +13,15 @@ import torch
 from rich.console import Console
 from rich.markup import escape
 
+from genrl import checkpoint, files
 from genrl.eval_card import EvalCard
 from genrl.evaluation import Evaluation
 from genrl.monitoring import PREFIX as PICTURES
 from genrl.monitoring import Alarm, Best, Watch
+from genrl.persistence import CHECKPOINTS, Progress
 from genrl.report import write_report
 from genrl.report.folder import ALARMS
-from genrl.tracking import FlatRewards, LiveView, MetricsLog, save_before_after, save_grid
+from genrl.tracking import FlatRewards, LiveView, MetricsLog, rewind, save_before_after, save_grid
 
 
 class RunReporter:
@@ -45,19 +47,25 @@ class RunReporter:
         self.last: Evaluation | None = None
         self.view = LiveView(f"genrl · {algorithm} · {folder}", max_steps, 0, self.console)
 
-    def resume(self, step: int) -> None:
-        """Forget the rows that will be written again, and find the first evaluation; the watch is told what has been."""
-        self.log.truncate(step)
-        self.samples.truncate(step)
+    def resume(self, progress: Progress) -> None:
+        """Forget what will be written again, and find the first evaluation; the watch is told what has been."""
+        step, best = progress.step, progress.best.step
+        rewind(self.folder, step, progress.evaluated)
+        rows = self.log.rows()
+        past = [row for row in rows if "step_time" in row]
+        for row in past:
+            self.flat.update(row)
         if self.watch:
-            self.alarms.truncate(step)
-            rows = self.log.rows()
-            past = {int(row["step"]): load_evaluation(self.folder, int(row["step"])) for row in rows if "step_time" not in row}
-            evaluations = {k: evaluation.values for k, evaluation in past.items() if evaluation}
-            self.watch.replay([row for row in rows if "step_time" in row], evaluations)
+            found = {int(row["step"]): load_evaluation(self.folder, int(row["step"])) for row in rows if "step_time" not in row}
+            self.watch.replay(past, {k: evaluation.values for k, evaluation in found.items() if evaluation})
         self.view = LiveView(f"genrl · {self.algorithm} · {self.folder}", self.max_steps, step, self.console)
         self.first = load_evaluation(self.folder, 0)
-        self.view.say(f"Continuing after step {step}.")
+        self.view.say(f"Continuing after step {step}." if step else "There is no checkpoint yet, so the run begins again.")
+        if best and not self._checkpoint(best).is_dir():
+            self.warning(
+                f"The checkpoint of the best evaluation, that of step {best}, is gone. The run goes on and still compares with "
+                "that evaluation; a better one gets a checkpoint again."
+            )
 
     def __enter__(self) -> RunReporter:
         if self.watch:
@@ -96,9 +104,7 @@ class RunReporter:
             save_grid(self.folder / "grids" / f"step-{step:06d}.png", evaluation.images, evaluation.prompts)
         path = self.folder / "evaluations" / f"step-{step:06d}.json"
         path.parent.mkdir(exist_ok=True)
-        draft = path.with_suffix(".draft")
-        draft.write_text(json.dumps({name: _plain(values) for name, values in evaluation.values.items()}))
-        draft.replace(path)
+        files.write_text(path, json.dumps({name: _plain(values) for name, values in evaluation.values.items()}))
         if self.card:
             card = self.card.drawn(evaluation.resolution, evaluation.weights)
             card.write(path.with_name(f"card-{step:06d}.json"))
@@ -170,9 +176,14 @@ class RunReporter:
         self.say(f"Weights: {self.folder / 'model'}   pictures: {self.folder / 'grids'}   numbers: {self.log.path}")
         self.say(f"Draw with it: [bold]genrl sample {self.folder} --prompt ...[/]")
 
+    def _checkpoint(self, step: int) -> Path:
+        return checkpoint.folder_of(self.folder / CHECKPOINTS, step)
+
     def _best(self, step: int) -> None:
         if step == 0:
             self.say("[yellow]No evaluation was better than that of the model as it came.[/]")
+        elif not self._checkpoint(step).is_dir():
+            self.say(f"[yellow]The best evaluation was that of step {step}, whose checkpoint is gone.[/]")
         else:
             export = f"genrl export {self.folder} --checkpoint best"
             self.say(f"The best evaluation was that of step {step}; its weights: [bold]{export}[/]")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import platform
 import subprocess
@@ -19,9 +18,9 @@ from accelerate import Accelerator
 from accelerate.utils import set_seed
 
 import genrl
-from genrl import checkpoint
+from genrl import checkpoint, files
 from genrl.algorithms import Algorithm
-from genrl.config import RunConfig, check_algorithm, check_reward_gradient, model_folder, to_plain, to_yaml
+from genrl.config import RunConfig, check_algorithm, check_reward_gradient, deciding, model_folder, to_plain, to_yaml
 from genrl.errors import ConfigError, GenrlError
 from genrl.export import Exporter
 from genrl.hub import upload
@@ -39,6 +38,8 @@ from genrl.selfcheck import check_start, first_update
 from genrl.settings import ModelSettings
 from genrl.trainer import Trainer
 
+#: Of what decides a run's numbers, the weights that it trains.
+BASE = "the base model"
 #: Libraries whose versions are written beside a run.
 RECORDED = ("torch", "diffusers", "transformers", "accelerate", "peft", "datasets")
 
@@ -49,7 +50,7 @@ def start(config: RunConfig, resume: bool = False) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     reporter = RunReporter(folder, config.algorithm_name, config.train.max_steps)
     trainer = build(config, folder, reporter)
-    weights = {"source": str(folder), "model": config.model.path, "version": base_version(config.model)}
+    weights = {"source": str(folder), "model": config.model.path, "version": trainer.identity[BASE]}
     reporter.card = card_of(config, trainer.evaluator, trainer.rewards).with_weights(weights)
     reporter.watch = Watch(config.alarms, trainer.rewards.trained)
     if config.run.report_to:
@@ -57,10 +58,10 @@ def start(config: RunConfig, resume: bool = False) -> int:
         reporter.track = trainer.accelerator.log
     if resume:
         trainer.restore()
-        reporter.resume(trainer.step)
+        reporter.resume(trainer.progress)
     else:
-        (folder / "config.yaml").write_text(to_yaml(config))
-        (folder / "environment.yaml").write_text(yaml.safe_dump(environment()))
+        files.write_text(folder / "environment.yaml", yaml.safe_dump(environment()))
+    files.write_text(folder / "config.yaml", to_yaml(config))
     stop = Interrupt()
     try:
         with stop, reporter:
@@ -71,7 +72,8 @@ def start(config: RunConfig, resume: bool = False) -> int:
         raise
     finished = trainer.step >= config.train.max_steps
     if finished:
-        exporter(config, folder, trainer.policy)(folder / checkpoint.MODEL, trainer.step)
+        with files.whole_folder(folder / checkpoint.MODEL) as draft:
+            exporter(config, folder, trainer.policy)(draft, trainer.step)
     reporter.conclude(trainer.step, finished, trainer.best, config.evaluation.patience)
     reporter.report("finished" if finished else "stopped")
     if finished and config.run.hub_model_id:
@@ -122,7 +124,7 @@ def build(config: RunConfig, folder: Path, reporter: Any, policy: WeightedPolicy
         folder=folder,
         accelerator=accelerator,
         reporter=reporter,
-        identity=identity(config),
+        identity=deciding(config) | {BASE: base_version(config.model), "processes": accelerator.num_processes},
         export=exporter(config, folder, policy) if config.model.weights == "lora" else None,
         first_update=first_update(config, policy, reporter),
     )
@@ -169,16 +171,6 @@ def policy_of(model: DiffusersModel, settings: ModelSettings, algorithm: Algorit
 def _network_dtype(config: RunConfig) -> torch.dtype:
     """In which the networks compute."""
     return DTYPES[{"bf16": "bfloat16", "fp16": "float16"}.get(config.train.mixed_precision, config.model.dtype)]
-
-
-def identity(config: RunConfig) -> str:
-    """A hash of everything that decides a run's numbers; how long it runs, what it writes and what it bears do not."""
-    plain = yaml.safe_load(to_yaml(config))
-    plain.pop("run"), plain["train"].pop("max_steps")
-    for reward in plain["rewards"]:
-        reward.pop("on_failure")
-    plain["seed"] = config.run.seed
-    return hashlib.sha256(yaml.safe_dump(plain).encode()).hexdigest()[:16]
 
 
 def flat(plain: Mapping[str, Any], head: str = "") -> dict[str, str | int | float | bool]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -13,11 +13,11 @@ import torch
 from accelerate import Accelerator
 
 from genrl.data_protocols import PromptSource
-from genrl.errors import RewardError
+from genrl.errors import ModelError, RewardError, TrainingError
 from genrl.evaluation import Evaluation, Evaluator
 from genrl.metering import Meter, reward_metrics
 from genrl.monitoring import Best, picture_metrics
-from genrl.optimization import Optimization
+from genrl.optimization import Optimization, guarded
 from genrl.persistence import Persistence, Progress
 from genrl.policy import COUNTED, WeightedPolicy
 from genrl.protocols import Algorithm
@@ -42,7 +42,10 @@ class Reporter(Protocol):
 class Trainer:
     """One run. `step` counts completed iterations; everything random is keyed by it.
 
+    identity: everything that decides the run's numbers, by name.
     samples: the last iteration's pictures as rows, if rewards logged columns about them.
+    evaluated, saved: the steps of the last evaluation and of the last checkpoint, None before the first.
+    moved: whether an update of the iteration under way has been made, so that what is in memory is no iteration boundary.
     """
 
     algorithm: Algorithm
@@ -57,7 +60,7 @@ class Trainer:
     folder: Path
     accelerator: Accelerator
     reporter: Reporter
-    identity: str = ""
+    identity: Mapping[str, Any] = field(default_factory=dict)
     #: Writes the trained weights of a step into a folder of each checkpoint, as other programs load them.
     export: Callable[[Path, int], None] | None = None
     #: Looks at the first update of a run, before it is applied.
@@ -65,6 +68,9 @@ class Trainer:
     step: int = 0
     samples: list[dict[str, Any]] = field(default_factory=list)
     best: Best = field(default_factory=Best)
+    evaluated: int | None = None
+    saved: int | None = None
+    moved: bool = False
 
     def __post_init__(self) -> None:
         self.optimization = Optimization(self.policy.parameters(), self.train, self.accelerator)
@@ -77,24 +83,26 @@ class Trainer:
 
     def fit(self, stop: Callable[[], bool]) -> None:
         """Iterate until `train.max_steps`, or until `stop()` or `evaluation.patience` ends it; saves in all cases."""
-        saved = self.step or None
-        if self.step == 0:
-            self.evaluate()
         try:
+            self._close()
             while self.step < self.train.max_steps and not stop() and not self.best.outwaited(self.evaluation.patience):
                 row = self.iterate(self.step)
                 self.step += 1
                 self.reporter.iteration(self.step, row, self.samples)
-                last = self.step == self.train.max_steps
-                if last or (self.evaluation.every and self.step % self.evaluation.every == 0):
-                    self.evaluate()
-                if self.best.step == self.step or (self.run.save_steps and self.step % self.run.save_steps == 0):
-                    self.save()
-                    saved = self.step
-        except RewardError:
-            self.save()  # rewards come before the first update, so the weights still are those of the boundary
+                self._close()
+        except (RewardError, ModelError, TrainingError):
+            if not self.moved:
+                self.save()
             raise
-        if saved != self.step:
+        self.save()
+
+    def _close(self) -> None:
+        """Evaluate and save what is due at this iteration boundary."""
+        self.moved = False
+        every, last = self.evaluation.every, self.step == self.train.max_steps
+        if self.evaluated != self.step and (self.step == 0 or last or (every and self.step % every == 0)):
+            self.evaluate()
+        if self.step and (self.best.step == self.step or (self.run.save_steps and self.step % self.run.save_steps == 0)):
             self.save()
 
     def iterate(self, k: int) -> dict[str, float]:
@@ -158,11 +166,12 @@ class Trainer:
         for unit in units:
             with self.accelerator.autocast():
                 loss, measured = self.algorithm.loss(self.policy, unit)
-            self.accelerator.backward(loss * (unit.weight / total))
+            self.accelerator.backward(guarded(loss) * (unit.weight / total))
             meter.add(measured, unit.weight)
         if self.first_update and not self.optimization.updates:
             self.first_update(self.algorithm, self.policy, units, meter)
             self.first_update = None
+        self.moved = True
         norm, applied = self.optimization.step()
         self.policy.counts["optimizer_steps"] += 1
         meter.add({"skipped_updates": torch.tensor(0.0 if applied else 1.0)}, 1)
@@ -177,18 +186,26 @@ class Trainer:
         """Score held-out prompts under the averaged weights if there are any, else under the current ones."""
         with self.accelerator.autocast(), self.policy.using("ema" if self.train.ema_decay else "current"):
             evaluation = self.evaluator(self.policy, self.rewards)
-        self.best = self.best.after(self.step, evaluation.values, self.evaluation.best_by)
+        best = self.best.after(self.step, evaluation.values, self.evaluation.best_by)
         self.reporter.evaluation(self.step, evaluation)
+        self.best, self.evaluated, self.saved = best, self.step, None
         return evaluation
 
+    @property
+    def progress(self) -> Progress:
+        return Progress(self.step, self.evaluated, self.best)
+
     def save(self) -> None:
-        """Write a checkpoint of this iteration boundary."""
-        self.reporter.saved(self.step, self.persistence.save(Progress(self.step, self.best)))
+        """Write a checkpoint of this iteration boundary, unless there is one."""
+        if self.saved != self.step:
+            self.reporter.saved(self.step, self.persistence.save(self.progress))
+            self.saved = self.step
 
     def restore(self) -> None:
         """Continue from the newest good checkpoint of the run's folder."""
         progress = self.persistence.restore()
-        self.step, self.best = progress.step, progress.best
+        self.step, self.evaluated, self.best = progress.step, progress.evaluated, progress.best
+        self.saved = None if self.evaluated is None else self.step
         if self.best.outwaited(self.evaluation.patience):
             self.best = replace(self.best, waited=0)  # the run had ended, and who asks it to go on wants to see more
 

@@ -10,6 +10,7 @@ from typing import Any
 from rich.console import Console
 
 from genrl.config import resolve
+from genrl.persistence import Progress
 from genrl.reporting import RunReporter
 from genrl.rewards import Failed, RewardPanel, RewardTerm
 from genrl.run import build
@@ -66,7 +67,7 @@ def test_every_picture_has_a_row_with_what_was_logged(tmp_path: Path) -> None:
     assert [row["prompt"] for row in found[:3]] == [prompt.text for prompt in run.evaluator.prompts]
 
     again = RunReporter(tmp_path, "neighbor-grpo", 2, Console(quiet=True))
-    again.resume(1)
+    again.resume(Progress(1, evaluated=0))
     assert rows(tmp_path) == found[:7]
 
     at_once = replace(run, train=replace(run.train, rollout_prompts=0))
@@ -78,5 +79,5 @@ def test_every_picture_has_a_row_with_what_was_logged(tmp_path: Path) -> None:
 def test_without_a_logged_column_there_is_no_file(tmp_path: Path) -> None:
     reporter = RunReporter(tmp_path, "neighbor-grpo", 2, Console(quiet=True))
     reporter.iteration(1, {"reward": 0.0}, [])
-    reporter.resume(1)
+    reporter.resume(Progress(1))
     assert not (tmp_path / "samples.jsonl").exists()

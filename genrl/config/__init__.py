@@ -2,7 +2,7 @@
 
 from genrl.config.checks import check, check_algorithm, check_device, check_model, check_reward_gradient
 from genrl.config.resolve import DEFAULT_ALGORITHM, resolve
-from genrl.config.resume import resumed
+from genrl.config.resume import deciding, resumed
 from genrl.config.rewards import parse_reward
 from genrl.config.run_config import SECTIONS, RunConfig, to_plain, to_yaml
 from genrl.config.world import model_folder
@@ -16,6 +16,7 @@ __all__ = [
     "check_device",
     "check_model",
     "check_reward_gradient",
+    "deciding",
     "model_folder",
     "parse_reward",
     "resolve",

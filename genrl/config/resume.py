@@ -15,13 +15,23 @@ from genrl.errors import CheckpointError, ConfigError
 FILE = "config.yaml"
 #: Of `run`, only the seed decides numbers; the folder is where the run is found.
 _FIXED = ("run.seed", "run.output")
+#: What trades memory for time changes numbers by rounding alone.
+MEMORY = (
+    "train.rows",
+    "train.rollout_prompts",
+    "model.max_rows",
+    "model.decode_rows",
+    "model.gradient_checkpointing",
+    "model.offload",
+    "model.encodings",
+)
 
 
 def resumed(
     folder: Path, *, algo: str | None = None, sets: Sequence[str] = (), flags: Mapping[str, Any] | None = None
 ) -> RunConfig:
-    """The configuration of the run in `folder`, with `train.max_steps`, `on_failure` of rewards and settings of `run`
-    changed if asked.
+    """The configuration of the run in `folder`, with `train.max_steps`, `on_failure` of rewards, settings of `run` and those
+    that save memory changed if asked.
 
     Raises CheckpointError if there is no run, ConfigError if anything else is asked to differ from how the run began.
     """
@@ -36,9 +46,14 @@ def resumed(
         if before.get(key) != after.get(key) and not _may_change(key, saved):
             raise ConfigError(
                 f"The run in {folder} has {key} = {before.get(key)!r}, so it cannot go on with {after.get(key)!r}; "
-                "leave the option out, or start a new run."
+                "leave the option out, or begin a new run with its weights by adding --resume-weights-only."
             )
     return asked
+
+
+def deciding(config: RunConfig) -> dict[str, Any]:
+    """Everything that decides a run's numbers, dotted path to leaf; a run does not go on with another value of any."""
+    return {key: value for key, value in flat(_lasting(config)).items() if key != "run.output" and not _may_change(key, config)}
 
 
 def _lasting(config: RunConfig) -> dict[str, Any]:
@@ -61,4 +76,4 @@ def _may_change(key: str, saved: RunConfig) -> bool:
     if key == "train.max_steps":
         # A decaying rate was already paced by the old number.
         return saved.train.schedule == "constant"
-    return key.startswith("run.") and key not in _FIXED
+    return key in MEMORY or (key.startswith("run.") and key not in _FIXED)

@@ -4,5 +4,6 @@ from genrl.tracking.flat import FlatRewards
 from genrl.tracking.grid import read_grid, save_before_after, save_grid
 from genrl.tracking.jsonl import MetricsLog
 from genrl.tracking.live import LiveView
+from genrl.tracking.rewind import rewind
 
-__all__ = ["FlatRewards", "LiveView", "MetricsLog", "read_grid", "save_before_after", "save_grid"]
+__all__ = ["FlatRewards", "LiveView", "MetricsLog", "read_grid", "rewind", "save_before_after", "save_grid"]

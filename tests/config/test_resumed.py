@@ -8,10 +8,9 @@ from typing import Any
 
 import pytest
 
-from genrl.config import RunConfig, resolve, resumed, to_yaml
+from genrl.config import RunConfig, deciding, resolve, resumed, to_yaml
 from genrl.config.resume import flat
 from genrl.errors import CheckpointError, ConfigError
-from genrl.run import identity
 
 
 @pytest.fixture
@@ -29,8 +28,8 @@ def test_it_is_the_runs_own(saved: RunConfig) -> None:
 
 def test_a_changed_policy_is_the_same_run() -> None:
     """Its checkpoints are read: a run that stopped at a failure goes on without such groups."""
-    assert identity(resolve(sets=["rewards.scenes.on_failure=drop"])) == identity(resolve())
-    assert identity(resolve(sets=["rewards.scenes.weight=0.5"])) != identity(resolve())
+    assert deciding(resolve(sets=["rewards.scenes.on_failure=drop"])) == deciding(resolve())
+    assert deciding(resolve(sets=["rewards.scenes.weight=0.5"])) != deciding(resolve())
 
 
 @pytest.mark.parametrize(
@@ -38,13 +37,15 @@ def test_a_changed_policy_is_the_same_run() -> None:
     [
         {"flags": {"train.max_steps": 40}},
         {"sets": ["rewards.scenes.on_failure=drop"]},
+        {"sets": ["train.rows=2", "model.max_rows=3", "model.gradient_checkpointing=true"]},
         {"sets": ["run.save_steps=3", "run.save_total_limit=9", "run.report_to=[tensorboard]", "run.threads=1"]},
         {"algo": "mix-grpo", "sets": ["steps.size=2", "algorithm=mix-grpo"], "flags": {"run.seed": 7}},
     ],
 )
 def test_length_and_bookkeeping_may_change_and_repeating_is_no_change(saved: RunConfig, asked: dict[str, Any]) -> None:
     config = resumed(Path(saved.run.output), **asked)
-    assert dataclasses.replace(config, train=saved.train, run=saved.run, rewards=saved.rewards) == saved
+    assert dataclasses.replace(config, train=saved.train, run=saved.run, rewards=saved.rewards, model=saved.model) == saved
+    assert deciding(config) == deciding(saved)
     assert config.rewards[0].on_failure == ("drop" if "rewards.scenes.on_failure=drop" in asked.get("sets", ()) else "stop")
     assert config.train.max_steps == asked.get("flags", {}).get("train.max_steps", 20)
 
