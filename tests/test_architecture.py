@@ -16,8 +16,8 @@ PACKAGE = ROOT / "genrl"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 FLOORS = {
-    0: "types protocols data_protocols registry errors randomness schedule spec bounds values settings statistics eval_card files "
-    "_version",
+    0: "types protocols data_protocols registry errors randomness schedule spec bounds values settings statistics "
+    "eval_card files _version",
     1: "solvers perturbers selection surrogates advantages losses snapshots",
     2: "policy rollout models rewards prompts faithfulness scenes monitoring",
     3: "algorithms testing serving",
