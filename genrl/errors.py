@@ -37,5 +37,9 @@ class TrainingError(GenrlError):
     """Training that cannot go on, such as several non-finite updates in a row."""
 
 
+class MeasurementError(GenrlError):
+    """A measurement that is not reported, because the machine was too noisy for it."""
+
+
 class RunFolderError(GenrlError):
     """A folder that holds no run, or a file of a run that is damaged."""

@@ -149,6 +149,11 @@ class WeightedPolicy:
         finally:
             self._active, self._acting = before
 
+    @property
+    def active(self) -> str:
+        """The weight set that answers."""
+        return self._active
+
     def _swap(self, weights: str) -> None:
         stored = self._sets[weights]
         for i, parameter in enumerate(self.parameters()):

@@ -22,7 +22,7 @@ FLOORS = {
     2: "policy rollout models rewards prompts faithfulness scenes monitoring",
     3: "algorithms testing serving",
     4: "trainer checkpoint persistence optimization evaluation metering reporting report tracking snr hub doctor",
-    5: "config export judging run selfcheck estimate interrupt",
+    5: "config export judging run selfcheck estimate bench interrupt",
     6: "cli __main__ __init__",
 }
 FLOOR = {room: floor for floor, rooms in FLOORS.items() for room in rooms.split()}

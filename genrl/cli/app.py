@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from genrl import __version__
+from genrl.cli.bench import bench
 from genrl.cli.check import check
 from genrl.cli.cite import cite
 from genrl.cli.compare import compare
@@ -45,6 +46,7 @@ app.command()(cite)
 app.command()(snr)
 app.command()(doctor)
 app.command()(estimate)
+app.command()(bench)
 app.command()(check)
 app.command()(serve_reward)
 

@@ -46,15 +46,16 @@ def timing(model: DiffusersModel, condition: Condition) -> Timing:
 def _seconds(run: Callable[[], Any], device: torch.device) -> float:
     spent = []
     for _ in range(REPEATS + 1):
-        _wait(device)
+        wait(device)
         started = time.perf_counter()
         run()
-        _wait(device)
+        wait(device)
         spent.append(time.perf_counter() - started)
     return statistics.median(spent[1:])
 
 
-def _wait(device: torch.device) -> None:
+def wait(device: torch.device) -> None:
+    """Until the device has done what it was asked to; a CPU always has."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     elif device.type == "mps":
