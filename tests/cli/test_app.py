@@ -75,6 +75,7 @@ FLAGS = {
     "report": "",
     "snr": "--batches --config --device --model --preset --prompts --reward --seed --set",
     "doctor": "--config-only --device --reward --set --steps",
+    "bench": "--algo --device --json --model --set",
     "estimate": "--algo --config --gpu --json --model --preset --set --utilisation",
     "list": "",
     "show": "--preset --set",
