@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from genrl._version import __version__
 
 if TYPE_CHECKING:
+    from genrl.algorithms.forward_process import ForwardProcess
     from genrl.algorithms.policy_gradient import PolicyGradient
     from genrl.config import RunConfig, resolve, to_yaml
     from genrl.errors import GenrlError
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from genrl.types import Paper, Prompt, RolloutGroup, Sampling, Step, StepPlan, Unit
 
 _HOMES = {
+    "genrl.algorithms.forward_process": ["ForwardProcess"],
     "genrl.algorithms.policy_gradient": ["PolicyGradient"],
     "genrl.config": ["RunConfig", "resolve", "to_yaml"],
     "genrl.errors": ["GenrlError"],
@@ -29,6 +31,7 @@ _HOMES = {
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "ForwardProcess",
     "GenrlError",
     "Paper",
     "PolicyGradient",

@@ -1,7 +1,8 @@
 """Every contract of a method, with shapes. A component is a frozen dataclass that satisfies one of them.
 
 Its fields are its hyperparameters, its method is its equation, and it holds no state: what must be remembered goes in and
-comes out. See `types.py` for the letters in the shapes, `data_protocols.py` for rewards and prompts.
+comes out. See `types.py` for the letters in the shapes, `data_protocols.py` for rewards and prompts, `forward_protocols.py` for
+the components that only methods of the forward process have.
 """
 
 from __future__ import annotations

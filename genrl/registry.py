@@ -26,6 +26,7 @@ BUILTINS = (
     "genrl.advantages",
     "genrl.losses",
     "genrl.snapshots",
+    "genrl.noising",
     "genrl.models",
     "genrl.rewards",
     "genrl.prompts",

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from genrl.bounds import Count, Positive
+from genrl.randomness import Randomness
 
 #: Names to 0-dim tensors on the device (never `.item()` inside a loop). Averaged over an iteration, weighted by rows;
 #: a name that ends in `_max` keeps its maximum instead.
@@ -180,14 +181,54 @@ class RolloutGroup:
 
 
 @dataclass(frozen=True)
+class ForwardPoint:
+    """Where on the forward process B rows are asked: x = (1 - sigma) x0 + sigma eps.
+
+    sigma: (B,) float64 on the CPU, in (0, 1]. keys: of B draws of noise; equal keys are the same noise. It is drawn where it is
+    used, because the noise of all rows of an iteration is as big as many rollouts.
+    """
+
+    sigma: Tensor
+    keys: tuple[Randomness, ...]
+
+    def rows(self, index: Sequence[int]) -> ForwardPoint:
+        return ForwardPoint(self.sigma[list(index)], tuple(self.keys[i] for i in index))
+
+    def noise(self, shape: Sequence[int]) -> Tensor:
+        """(B, *shape) standard normal, float32 on the CPU."""
+        drawn = {key: torch.randn(tuple(shape), generator=key.generator()) for key in dict.fromkeys(self.keys)}
+        return torch.stack([drawn[key] for key in self.keys])
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What weight sets answered about B noised rows, all in float64 where the device has it.
+
+    velocity (B, *L) of the current weights, differentiable; under: the same of other weight sets by name, without gradient;
+    target (B, *L) is eps - x0, which velocity is matched with; sigma (B,).
+    """
+
+    velocity: Tensor
+    under: Mapping[str, Tensor]
+    target: Tensor
+    sigma: Tensor
+
+    def rows(self, own: slice) -> Answers:
+        under = {name: answer[own] for name, answer in self.under.items()}
+        return Answers(self.velocity[own], under, self.target[own], self.sigma[own])
+
+
+@dataclass(frozen=True)
 class Unit:
     """One forward-backward: rows of one or more groups, all at the same step, in one batch.
 
     parts: (group, members (B,)) pairs. `weight` counts rows, so that units of different sizes average correctly.
+    point: for methods that ask at noised samples, where, over the rows of all parts; a member may then stand in several rows.
     """
 
     parts: tuple[tuple[RolloutGroup, Tensor], ...]
-    step: int
+    step: int = 0
+    point: ForwardPoint | None = None
 
     @property
     def weight(self) -> int:

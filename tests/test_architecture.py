@@ -16,9 +16,9 @@ PACKAGE = ROOT / "genrl"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 FLOORS = {
-    0: "types protocols data_protocols registry errors randomness schedule spec bounds values settings statistics "
-    "eval_card files _version",
-    1: "solvers perturbers selection surrogates advantages losses snapshots",
+    0: "types protocols data_protocols forward_protocols registry errors randomness schedule spec bounds values settings "
+    "statistics eval_card files _version",
+    1: "solvers perturbers selection surrogates advantages losses snapshots noising",
     2: "policy rollout models rewards prompts faithfulness scenes monitoring",
     3: "algorithms testing serving",
     4: "trainer checkpoint persistence optimization evaluation metering reporting report tracking snr hub doctor",

@@ -2,6 +2,7 @@
 
 from genrl.algorithms.dance_grpo import dance_grpo
 from genrl.algorithms.flow_grpo import flow_grpo
+from genrl.algorithms.forward_process import ForwardProcess
 from genrl.algorithms.mix_grpo import mix_grpo
 from genrl.algorithms.mix_grpo_flash import mix_grpo_flash
 from genrl.algorithms.neighbor_grpo import neighbor_grpo
@@ -11,6 +12,7 @@ from genrl.protocols import Algorithm
 
 __all__ = [
     "Algorithm",
+    "ForwardProcess",
     "PolicyGradient",
     "dance_grpo",
     "flow_grpo",

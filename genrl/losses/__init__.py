@@ -1,6 +1,25 @@
-"""What is minimised: the clipped ratio, and penalties that hold the policy near another one."""
+"""What is minimised: a clipped ratio or the matching of noised samples, and penalties that hold the policy near another one."""
 
+from genrl.losses.awm import AWM
 from genrl.losses.clipped import Clipped
+from genrl.losses.crd import CRD
+from genrl.losses.dgpo import DGPO
+from genrl.losses.dpo import DPO
+from genrl.losses.nft import NFT
 from genrl.losses.regularizers import KLFlowGRPO, KLMean, KLOld, KLVelocity
+from genrl.losses.velocity_kl import RewardedVelocityKL, VelocityKL
 
-__all__ = ["Clipped", "KLFlowGRPO", "KLMean", "KLOld", "KLVelocity"]
+__all__ = [
+    "AWM",
+    "CRD",
+    "DGPO",
+    "DPO",
+    "NFT",
+    "Clipped",
+    "KLFlowGRPO",
+    "KLMean",
+    "KLOld",
+    "KLVelocity",
+    "RewardedVelocityKL",
+    "VelocityKL",
+]

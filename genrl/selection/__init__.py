@@ -1,8 +1,9 @@
-"""Which steps are noisy, which are trained, and at which members of a group the network is asked again."""
+"""Which steps are noisy, which are trained, and at or from which members of a group is learned."""
 
 from genrl.selection.anchors import EveryMember, RandomAnchors
 from genrl.selection.every import Every
+from genrl.selection.members import BestAndWorst, Everyone
 from genrl.selection.random_subset import RandomSubset
 from genrl.selection.sliding_window import SlidingWindow
 
-__all__ = ["Every", "EveryMember", "RandomAnchors", "RandomSubset", "SlidingWindow"]
+__all__ = ["BestAndWorst", "Every", "EveryMember", "Everyone", "RandomAnchors", "RandomSubset", "SlidingWindow"]

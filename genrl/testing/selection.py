@@ -1,4 +1,4 @@
-"""Invariants of step selectors and anchor selectors: valid indices, as a pure function of (iteration, rng)."""
+"""Invariants of step, anchor and member selectors: valid indices, as a pure function of (iteration, rng) or of advantages."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from genrl.forward_protocols import MemberSelector
 from genrl.protocols import AnchorSelector, StepSelector
 from genrl.schedule import shift_grid
 from genrl.testing.check import expect
@@ -62,6 +63,33 @@ def check_anchors_are_pure(anchors: AnchorSelector) -> None:
     expect(torch.equal(first, again), "The same generator state gave other anchors; draw from `rng` only.")
 
 
+def check_members_are_valid_indices(members: MemberSelector) -> None:
+    for advantages in _advantages():
+        chosen = members(advantages)
+        expect(chosen.ndim == 1, f"Members are (B,), got {tuple(chosen.shape)}.")
+        _expect_indices(chosen, SIZE, "The members")
+
+
+def check_members_are_as_many_for_any_advantages(members: MemberSelector) -> None:
+    """How often the network is asked must not depend on what pictures were worth."""
+    counts = {len(members(advantages)) for advantages in _advantages()}
+    expect(len(counts) == 1, f"Groups of {SIZE} give {sorted(counts)} members; take the same number of each.")
+
+
+def check_members_follow_their_advantages(members: MemberSelector) -> None:
+    """Where no two are equal, another order of the group chooses the same members."""
+    advantages, order = torch.randn(SIZE, generator=_rng(0)), torch.randperm(SIZE, generator=_rng(1))
+    chosen, again = members(advantages), order[members(advantages[order])]
+    expect(torch.equal(chosen, again.sort().values), "In another order of the group other members are chosen.")
+
+
+def _advantages() -> list[Tensor]:
+    """Of one group (G,): drawn, flat, with a single winner."""
+    single = torch.full((SIZE,), -0.1)
+    single[2] = 1.0
+    return [*(torch.randn(SIZE, generator=_rng(seed)) for seed in range(3)), torch.zeros(SIZE), single]
+
+
 def _expect_indices(index: Tensor, end: int, what: str) -> None:
     expect(index.dtype == torch.int64 and index.device.type == "cpu", f"{what} must be int64 on the CPU.")
     expect(index.shape[-1] > 0, f"{what} are none.")
@@ -84,3 +112,8 @@ STEP_CHECKS = (
     check_plan_is_pure,
 )
 ANCHOR_CHECKS = (check_anchors_are_valid_indices, check_anchors_are_pure)
+MEMBER_CHECKS = (
+    check_members_are_valid_indices,
+    check_members_are_as_many_for_any_advantages,
+    check_members_follow_their_advantages,
+)
