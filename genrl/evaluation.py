@@ -10,9 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from genrl.drawn import Drawn, gathered
 from genrl.errors import RewardError
 from genrl.monitoring import picture_values
 from genrl.policy import WeightedPolicy
+from genrl.processes import ALONE, Processes
 from genrl.protocols import Solver
 from genrl.randomness import Randomness
 from genrl.rewards import RewardPanel, Scores
@@ -69,37 +71,49 @@ class Evaluator:
     settings: EvaluationSettings
 
     def __call__(
-        self, policy: WeightedPolicy, rewards: RewardPanel, each: Callable[[list[int], Tensor], None] | None = None
+        self,
+        policy: WeightedPolicy,
+        rewards: RewardPanel,
+        each: Callable[[list[int], Tensor], None] | None = None,
+        processes: Processes = ALONE,
     ) -> Evaluation:
-        """RewardError if rewards have failed and left no sample with all its scores.
+        """The same on every process. RewardError if rewards have failed and left no sample with all its scores.
 
         each: is given every batch as it is drawn, the samples' numbers and their pictures.
         """
-        parts, metrics, batches = [], [], self.batches()
-        images: dict[int, Tensor] = {}
-        for batch in batches:
-            prompts, groups = [self.prompt(i) for i in batch], [i % len(self.prompts) for i in batch]
-            latents = self.latents(policy, batch)
-            pictures = policy.decode(latents)
-            if each:
-                each(batch, pictures)
-            parts.append(rewards.score(prompts, pictures, latents=latents, groups=groups))
-            seen = {name: values.double().cpu() for name, values in picture_values(pictures, latents, groups).items()}
-            metrics.append(rewards.metrics(prompts, pictures, latents=latents, groups=groups) | seen)
-            images |= {i: picture.cpu() for i, picture in zip(batch, pictures, strict=True) if i < self.settings.grid}
-        scores, order = Scores.join(parts), [i for batch in batches for i in batch]
-        measured = measure(rewards, scores) | {name: torch.cat([part[name] for part in metrics]) for name in metrics[0]}
+        part = processes.together(lambda: [self._drawn(policy, rewards, batch, each) for batch in self.batches(processes)])
+        drawn = gathered(Drawn.join(part) if part else None, processes)
+        scores, order = drawn.scores, drawn.numbers
+        measured = measure(rewards, scores) | drawn.metrics
         if bool(scores.failed.any()) and bool(measured["reward"].isnan().all()):
             raise RewardError(f"No held-out picture has all its scores: {scores.complaint()}.")
         place, samples = torch.tensor(order).argsort(), scores.samples([self.prompt(i) for i in order])
         return Evaluation(
-            prompts=[self.prompt(i).caption for i in sorted(images)],
-            images=torch.stack([images[i] for i in sorted(images)]) if images else pictures[:0].cpu(),
+            prompts=[self.prompt(i).caption for i in sorted(drawn.shown)],
+            images=drawn.images[torch.tensor(drawn.shown, dtype=torch.long).argsort()],
             values={name: values[place].numpy() for name, values in measured.items()},
             samples=[samples[b] for b in place.tolist()] if samples else [],
             weights=policy.digest(),
             failures={name: {order[b]: why for b, why in rows.items()} for name, rows in scores.failures.items()},
         )
+
+    def _drawn(
+        self,
+        policy: WeightedPolicy,
+        rewards: RewardPanel,
+        batch: list[int],
+        each: Callable[[list[int], Tensor], None] | None,
+    ) -> Drawn:
+        prompts, groups = [self.prompt(i) for i in batch], [i % len(self.prompts) for i in batch]
+        latents = self.latents(policy, batch)
+        pictures = policy.decode(latents)
+        if each:
+            each(batch, pictures)
+        scores = rewards.score(prompts, pictures, latents=latents, groups=groups)
+        seen = {name: values.double().cpu() for name, values in picture_values(pictures, latents, groups).items()}
+        metrics = rewards.metrics(prompts, pictures, latents=latents, groups=groups) | seen
+        shown = [row for row, i in enumerate(batch) if i < self.settings.grid]
+        return Drawn(batch, scores, metrics, [batch[row] for row in shown], pictures[shown].cpu())
 
     @torch.no_grad()
     def latents(self, policy: WeightedPolicy, batch: Sequence[int]) -> Tensor:
@@ -119,13 +133,13 @@ class Evaluator:
         """Samples cycle through the held-out prompts."""
         return self.prompts[sample % len(self.prompts)]
 
-    def batches(self) -> list[list[int]]:
-        """All samples, at most `BATCH` at once; those of a prompt stay together, for the sake of group-wise rewards."""
-        batches: list[list[int]] = [[]]
-        for p in range(min(len(self.prompts), self.settings.samples)):
+    def batches(self, processes: Processes = ALONE) -> list[list[int]]:
+        """A process's samples, at most `BATCH` at once; those of a prompt stay together, for the sake of group-wise rewards."""
+        batches: list[list[int]] = []
+        for p in range(processes.index, min(len(self.prompts), self.settings.samples), processes.count):
             own = list(range(p, self.settings.samples, len(self.prompts)))
             for piece in (own[k : k + BATCH] for k in range(0, len(own), BATCH)):
-                if len(batches[-1]) + len(piece) > BATCH:
+                if not batches or len(batches[-1]) + len(piece) > BATCH:
                     batches.append([])
                 batches[-1] += piece
         return batches

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
 
+from genrl.policy import COUNTED
+from genrl.processes import ALONE, Processes
 from genrl.types import Metrics
 
 
@@ -35,16 +37,30 @@ class Meter:
             return None
         return float(self._sums[name]) / (1.0 if name.endswith("_max") else self._weights[name])
 
-    def read(self) -> dict[str, float]:
-        """The values as floats; the only wait for the device in an iteration beside the gradient norm."""
+    def read(self, processes: Processes = ALONE) -> dict[str, float]:
+        """The values over all processes as floats; the only wait for the device in an iteration beside the gradient norm."""
         names = list(self._sums)
-        if not names:
-            return {}
-        values = torch.stack([self._sums[name] for name in names]).tolist()
-        return {
-            name: value if name.endswith("_max") else value / self._weights[name]
-            for name, value in zip(names, values, strict=True)
+        values = torch.stack([self._sums[name] for name in names]).tolist() if names else []
+        told = processes.tell({name: (value, self._weights[name]) for name, value in zip(names, values, strict=True)})
+        parts = {
+            name: [part[name] for part in told if name in part] for name in dict.fromkeys(n for part in told for n in part)
         }
+        return {name: _largest(part) if name.endswith("_max") else _mean(part) for name, part in parts.items()}
+
+
+def _largest(parts: Sequence[tuple[float, float]]) -> float:
+    # Not `max`, which loses a NaN that does not come first.
+    return float(torch.tensor([value for value, _ in parts], dtype=torch.float64).max())
+
+
+def _mean(parts: Sequence[tuple[float, float]]) -> float:
+    return sum(total for total, _ in parts) / sum(weight for _, weight in parts)
+
+
+def total_counts(counts: Mapping[str, int], processes: Processes) -> dict[str, float]:
+    """What a policy counts, added up over processes."""
+    told = processes.tell([counts.get(name, 0) for name in COUNTED])
+    return {name: float(sum(numbers)) for name, numbers in zip(COUNTED, zip(*told, strict=True), strict=True)}
 
 
 def reward_metrics(rewards: Tensor, advantages: Tensor, weights: Tensor, names: Sequence[str]) -> dict[str, float]:

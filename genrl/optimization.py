@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from accelerate import Accelerator
@@ -32,16 +32,31 @@ def guarded(loss: Tensor) -> Tensor:
     return loss * (1.0 + 0.0 * loss.detach())
 
 
+class Weights(Protocol):
+    """Where the trained weights of all processes are: `genrl.replicas` or `genrl.models.sharding`."""
+
+    #: What the optimizer changes.
+    parameters: list[nn.Parameter]
+
+    def average(self) -> None:
+        """The gradients of `parameters` become their means over processes. Once for each optimizer step, on all together."""
+        ...
+
+    def renew(self) -> None:
+        """Have the networks compute with `parameters` as they have become."""
+        ...
+
+
 class Optimization:
     """AdamW over the trained parameters. An update that is not finite is skipped; several in a row end the run.
 
     updates: how many were applied. bad_in_a_row: how many were skipped since.
     """
 
-    def __init__(self, parameters: list[nn.Parameter], settings: TrainSettings, accelerator: Accelerator) -> None:
-        self.parameters, self.settings = parameters, settings
+    def __init__(self, weights: Weights, settings: TrainSettings, accelerator: Accelerator) -> None:
+        self.weights, self.parameters, self.settings = weights, weights.parameters, settings
         self.optimizer = torch.optim.AdamW(
-            parameters, lr=settings.learning_rate, betas=settings.betas, weight_decay=settings.weight_decay, fused=True
+            self.parameters, lr=settings.learning_rate, betas=settings.betas, weight_decay=settings.weight_decay, fused=True
         )
         self.prepared = accelerator.prepare_optimizer(self.optimizer)
         self.accelerator = accelerator
@@ -56,15 +71,17 @@ class Optimization:
         return rate
 
     def step(self) -> tuple[float, bool]:
-        """Clip and apply the accumulated gradient; returns (its norm before clipping, whether it was applied).
+        """Average, clip and apply the accumulated gradient; returns (its norm before clipping, whether it was applied).
 
         Raises TrainingError after `train.max_bad_updates` in a row that were not finite.
         """
+        self.weights.average()
         limit = self.settings.max_grad_norm or math.inf
         norm = float(self.accelerator.clip_grad_norm_(self.parameters, limit))
         applied, searching = math.isfinite(norm), self._scale() > 1.0
         if applied or self.accelerator.scaler is not None:
             self.prepared.step()  # a scaler skips it by itself, and lowers its scale
+            self.weights.renew()
         self.prepared.zero_grad(set_to_none=True)
         self.updates += applied
         self.bad_in_a_row = 0 if applied else self.bad_in_a_row + (not searching)

@@ -15,13 +15,15 @@ from accelerate import Accelerator
 from genrl.data_protocols import PromptSource
 from genrl.errors import ModelError, RewardError, TrainingError
 from genrl.evaluation import Evaluation, Evaluator
-from genrl.metering import Meter, reward_metrics
+from genrl.metering import Meter, reward_metrics, total_counts
 from genrl.monitoring import Best, picture_metrics
 from genrl.optimization import Optimization, guarded
 from genrl.persistence import Persistence, Progress
-from genrl.policy import COUNTED, WeightedPolicy
+from genrl.policy import WeightedPolicy
+from genrl.processes import Processes
 from genrl.protocols import Algorithm
 from genrl.randomness import Randomness
+from genrl.replicas import Replicas
 from genrl.rewards import Explored, RewardPanel, complete_groups, overlapped, rate, score_members
 from genrl.rollout import sigma_grid
 from genrl.settings import EvaluationSettings, RunSettings, TrainSettings
@@ -73,7 +75,9 @@ class Trainer:
     moved: bool = False
 
     def __post_init__(self) -> None:
-        self.optimization = Optimization(self.policy.parameters(), self.train, self.accelerator)
+        self.processes = Processes(self.accelerator)
+        weights = Replicas(self.policy.parameters(), self.processes)
+        self.optimization = Optimization(weights, self.train, self.accelerator)
         self.persistence = Persistence(
             self.folder, self.policy, self.optimization, self.identity, self.run.save_total_limit, self.export
         )
@@ -82,10 +86,12 @@ class Trainer:
             self.policy.rate = partial(rate, self.rewards, self.policy.decode)
 
     def fit(self, stop: Callable[[], bool]) -> None:
-        """Iterate until `train.max_steps`, or until `stop()` or `evaluation.patience` ends it; saves in all cases."""
+        """Iterate until `train.max_steps`, or until `evaluation.patience` or `stop()` on any process ends it; saves always."""
         try:
             self._close()
-            while self.step < self.train.max_steps and not stop() and not self.best.outwaited(self.evaluation.patience):
+            while self.step < self.train.max_steps and not self.best.outwaited(self.evaluation.patience):
+                if self.processes.anywhere([stop()])[0]:
+                    break
                 row = self.iterate(self.step)
                 self.step += 1
                 self.reporter.iteration(self.step, row, self.samples)
@@ -111,20 +117,21 @@ class Trainer:
         policy.counts.clear()
         rate, meter = self.optimization.begin(k), Meter()
         count = self.train.prompts_per_iteration
-        prompts = self.prompts.draw(k * count, count)
+        prompts = self.processes.share(self.prompts.draw(k * count, count))
         plan = algorithm.plan(k, self.sigmas, self.sampling, rng)
         policy.encode([prompt.text for prompt in prompts])
 
         size = self.train.rollout_prompts or count
-        batches = [partial(self.explore, prompts[n : n + size], plan, rng, meter) for n in range(0, count, size)]  # explore
+        parts = [prompts[n : n + size] for n in range(0, len(prompts), size)]
+        batches = [partial(self.explore, part, plan, rng, meter) for part in parts]  # explore
         groups, measured = self.credit(k, batches, plan)  # score, credit
 
-        norms = [self.update(units, meter) for units in algorithm.updates(groups, self.train.rows, rng)]  # learn
+        updates = list(algorithm.updates(groups, self.train.rows, rng)) if groups else []  # learn
+        norms = [self.update(units, rows, meter) for units, rows in self.processes.level(updates)]
         policy.follow(algorithm.snapshots, "iteration", self.optimization.updates)
 
-        measured |= meter.read()
+        measured |= meter.read(self.processes) | total_counts(policy.counts, self.processes)
         measured |= {"grad_norm": sum(norms) / max(1, len(norms)), "learning_rate": rate}
-        measured |= {name: float(policy.counts[name]) for name in COUNTED}
         spent = time.perf_counter() - started
         return measured | {"rewards/wait_share": measured["rewards/wait"] / spent, "step_time": spent}
 
@@ -136,10 +143,10 @@ class Trainer:
         if estimator is None:
             return [group for explore in batches for group in explore().groups], {"rewards/wait": 0.0}
         score = partial(score_members, self.rewards, state={"global_step": k, "max_steps": self.train.max_steps})
-        scored, waited = overlapped(batches, score)
-        groups, scores, noted, self.samples = complete_groups(self.rewards, scored)  # (R, N, G)
+        scored, waited = self.processes.together(lambda: overlapped(batches, score))
+        groups, own, scores, noted, self.samples = complete_groups(self.rewards, scored, self.processes)  # (R, N, G)
         advantages = estimator(scores, self.rewards.weights, plan)
-        for group, advantage in zip(groups, advantages, strict=True):
+        for group, advantage in zip(groups, advantages[own], strict=True):
             group.advantages = advantage.to(self.policy.device)
         measured = reward_metrics(scores, advantages, self.rewards.weights, self.rewards.names)
         return groups, measured | noted | {"rewards/wait": waited}
@@ -160,20 +167,15 @@ class Trainer:
         meter.add(picture_metrics(images, latents, numbers), len(latents))
         return Explored(groups, latents, images)
 
-    def update(self, units: list[Any], meter: Meter) -> float:
-        """One optimizer step over the units; returns the gradient norm."""
-        total = sum(unit.weight for unit in units)
-        for unit in units:
-            with self.accelerator.autocast():
-                loss, measured = self.algorithm.loss(self.policy, unit)
-            self.accelerator.backward(guarded(loss) * (unit.weight / total))
-            meter.add(measured, unit.weight)
+    def update(self, units: Sequence[Unit], rows: int, meter: Meter) -> float:
+        """One optimizer step over these units and those of the other processes, `rows` in all; returns the gradient norm."""
+        self.processes.together(lambda: self.accumulate(units, rows, meter))
         if self.first_update and not self.optimization.updates:
             self.first_update(self.algorithm, self.policy, units, meter)
             self.first_update = None
         self.moved = True
         norm, applied = self.optimization.step()
-        self.policy.counts["optimizer_steps"] += 1
+        self.policy.counts["optimizer_steps"] += self.processes.main  # all processes take it together
         meter.add({"skipped_updates": torch.tensor(0.0 if applied else 1.0)}, 1)
         updates = self.optimization.updates
         if applied:
@@ -182,10 +184,18 @@ class Trainer:
             self.policy.blend("ema", min((1 + updates) / (10 + updates), self.train.ema_decay))
         return norm
 
+    def accumulate(self, units: Sequence[Unit], rows: int, meter: Meter) -> None:
+        """Add the gradient of the mean loss over `rows` rows, those of these units; it is to be averaged over processes."""
+        for unit in units:
+            with self.accelerator.autocast():
+                loss, measured = self.algorithm.loss(self.policy, unit)
+            self.accelerator.backward(guarded(loss) * (unit.weight * self.processes.count / rows))
+            meter.add(measured, unit.weight)
+
     def evaluate(self) -> Evaluation:
         """Score held-out prompts under the averaged weights if there are any, else under the current ones."""
         with self.accelerator.autocast(), self.policy.using("ema" if self.train.ema_decay else "current"):
-            evaluation = self.evaluator(self.policy, self.rewards)
+            evaluation = self.evaluator(self.policy, self.rewards, processes=self.processes)
         best = self.best.after(self.step, evaluation.values, self.evaluation.best_by)
         self.reporter.evaluation(self.step, evaluation)
         self.best, self.evaluated, self.saved = best, self.step, None

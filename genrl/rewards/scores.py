@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -81,6 +81,22 @@ class Scores:
             extras=_joined([part.extras for part in parts], sizes),
             seconds={name: sum(part.seconds[name] for part in parts) for name in parts[0].seconds},
         )
+
+    @staticmethod
+    def beside(parts: Sequence[Scores]) -> Scores:
+        """As `join`, of parts that were scored at the same time."""
+        longest = {name: max(part.seconds[name] for part in parts) for name in parts[0].seconds}
+        return replace(Scores.join(parts), seconds=longest)
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON holds it."""
+        return vars(self) | {"values": self.values.tolist()}
+
+    @staticmethod
+    def of_plain(plain: Mapping[str, Any]) -> Scores:
+        """What `plain` wrote."""
+        failures = {name: {int(row): why for row, why in rows.items()} for name, rows in plain["failures"].items()}
+        return Scores(**{**plain, "values": torch.tensor(plain["values"], dtype=torch.float64), "failures": failures})
 
 
 def _averaged(parts: Sequence[Mapping[str, float]], sizes: Sequence[int]) -> dict[str, float]:
