@@ -115,6 +115,16 @@ class RatioLoss(Protocol):
     def __call__(self, log_ratio: Tensor, advantage: Tensor) -> tuple[Tensor, Metrics]: ...
 
 
+@slot("step-weight")
+class StepWeight(Protocol):
+    """What the clipped term of step `t` counts beside those of the other trained steps: a positive number.
+
+    Pure. Penalties are not weighted.
+    """
+
+    def __call__(self, plan: StepPlan, t: int) -> float: ...
+
+
 @slot("regularizer")
 class Regularizer(Protocol):
     """A penalty that is added to the loss, already multiplied by its `beta`: (B,) values.

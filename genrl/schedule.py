@@ -6,6 +6,8 @@ shift exp(mu) is the same formula.
 
 from __future__ import annotations
 
+import math
+
 
 def shifted(u: float, shift: float) -> float:
     """sigma of an unshifted time u in [0, 1]."""
@@ -15,6 +17,19 @@ def shifted(u: float, shift: float) -> float:
 def unshifted(sigma: float, shift: float) -> float:
     """The time u whose shifted value is sigma."""
     return sigma / (shift - (shift - 1.0) * sigma)
+
+
+#: Grids computed in float32 or with a shift may miss 1 by a rounding error.
+_START = 1.0 - 1e-6
+
+
+def flow_noise(sigma: float, sigma_next: float) -> float:
+    """sqrt(s / (1 - s)) sqrt(s - t), the noise of one step of Flow-GRPO's SDE (arXiv:2505.05470) at level 1.
+
+    At s = 1, where that is infinite, 1 - s is replaced by 1 - t, so the first step has exactly 1 whatever the grid.
+    """
+    base = sigma_next if sigma >= _START else sigma
+    return math.sqrt(sigma * (sigma - sigma_next) / (1.0 - base))
 
 
 def shift_grid(steps: int, shift: float) -> tuple[float, ...]:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from genrl.errors import ConfigError
+from genrl.losses import Uniform
 from genrl.protocols import (
     AdvantageEstimator,
     AnchorSelector,
@@ -20,6 +21,7 @@ from genrl.protocols import (
     SnapshotRule,
     Solver,
     StepSelector,
+    StepWeight,
     Surrogate,
 )
 from genrl.randomness import Randomness
@@ -32,6 +34,7 @@ from genrl.types import Metrics, Prompt, RolloutGroup, Sampling, Step, StepPlan,
 class PolicyGradient:
     """Explore with `perturber`, `solver` and `steps`; learn with `anchors`, `surrogate` and `objective`; credit in between.
 
+    step_weight: what a step's clipped term counts beside those of the other steps; penalties are not weighted.
     train_solver: the step through which the gradient flows; None replays the rollout's own solver.
     update_every: "rollout" takes one optimizer step an iteration; "anchor" one for each anchor (Neighbor GRPO's Algorithm 1 as
         printed); a number takes one for each so many members (DanceGRPO: 4 of 12). More updates learn more from a rollout and
@@ -46,6 +49,7 @@ class PolicyGradient:
     surrogate: Surrogate
     advantage: AdvantageEstimator
     objective: RatioLoss
+    step_weight: StepWeight = Uniform()
     train_solver: Solver | None = None
     regularizers: tuple[Regularizer, ...] = ()
     update_every: Literal["rollout", "anchor"] | int = "rollout"
@@ -162,6 +166,7 @@ class PolicyGradient:
         log_ratio, scored = self.surrogate.log_ratio(step, old, group, members, t)  # (B, C)
         advantage = group.advantage(self.surrogate.candidates(group, members), t).to(log_ratio)
         loss, metrics = self.objective(log_ratio, advantage)
+        loss = self.step_weight(group.plan, t) * loss
         sigma, sigma_next = group.plan.sigmas[t], group.plan.sigmas[t + 1]
         for regularizer in self.regularizers:
             penalty = regularizer(step, reference, sigma, sigma_next, log_ratio).mean()

@@ -1,4 +1,7 @@
-"""What is minimised: a clipped ratio or the matching of noised samples, and penalties that hold the policy near another one."""
+"""What is minimised: a clipped ratio or the matching of noised samples, what a step of it counts, and penalties.
+
+Penalties hold the policy near another one.
+"""
 
 from genrl.losses.awm import AWM
 from genrl.losses.clipped import Clipped
@@ -7,6 +10,7 @@ from genrl.losses.dgpo import DGPO
 from genrl.losses.dpo import DPO
 from genrl.losses.nft import NFT
 from genrl.losses.regularizers import KLFlowGRPO, KLMean, KLOld, KLVelocity
+from genrl.losses.step_weights import InverseInterval, NoiseLevel, Uniform
 from genrl.losses.velocity_kl import RewardedVelocityKL, VelocityKL
 
 __all__ = [
@@ -16,10 +20,13 @@ __all__ = [
     "DPO",
     "NFT",
     "Clipped",
+    "InverseInterval",
     "KLFlowGRPO",
     "KLMean",
     "KLOld",
     "KLVelocity",
+    "NoiseLevel",
     "RewardedVelocityKL",
+    "Uniform",
     "VelocityKL",
 ]

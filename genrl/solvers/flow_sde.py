@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -10,11 +9,9 @@ from torch import Tensor
 
 from genrl.protocols import Velocity
 from genrl.registry import register
+from genrl.schedule import flow_noise
 from genrl.solvers.gaussian_step import check_level, euler_maruyama, gaussian_step
 from genrl.types import Step
-
-#: Grids computed in float32 or with a shift may miss 1 by a rounding error.
-_START = 1.0 - 1e-6
 
 
 @register("solver", "flow-sde")
@@ -40,8 +37,7 @@ class FlowSDE:
         check_level("flow-sde noise_level", self.noise_level)
 
     def std(self, sigma: float, sigma_next: float) -> float:
-        base = sigma_next if sigma >= _START else sigma
-        return self.noise_level * math.sqrt(sigma * (sigma - sigma_next) / (1.0 - base))
+        return self.noise_level * flow_noise(sigma, sigma_next)
 
     def step(self, velocity: Velocity, x: Tensor, sigma: float, sigma_next: float, carry: Any, stochastic: bool) -> Step:
         std = self.std(sigma, sigma_next) if stochastic else 0.0

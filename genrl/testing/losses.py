@@ -1,13 +1,14 @@
-"""Invariants of ratio losses and regularizers: where they push, and where they must not."""
+"""Invariants of ratio losses, step weights and regularizers: where they push, and where they must not."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-from genrl.protocols import RatioLoss, Regularizer
+from genrl.protocols import RatioLoss, Regularizer, StepWeight
+from genrl.schedule import shift_grid
 from genrl.testing.check import expect, expect_close
-from genrl.types import Metrics, Step
+from genrl.types import Metrics, Step, StepPlan
 
 B, C = 3, 4
 #: A log-ratio beyond every clip range.
@@ -48,6 +49,14 @@ def check_averages_anchors_and_adds_candidates(loss: RatioLoss) -> None:
 def check_reports_numbers_without_a_graph(loss: RatioLoss) -> None:
     _, metrics = loss(torch.zeros(B, C, requires_grad=True), _advantage())
     expect_metrics(metrics)
+
+
+def check_every_step_counts(weight: StepWeight) -> None:
+    for steps in (2, 10, 25):
+        plan = StepPlan(shift_grid(steps, 3.0), (True,) * steps, torch.arange(steps - 1))
+        values = [weight(plan, t) for t in plan.steps]
+        expect(all(type(value) is float for value in values), "A step weight is a Python float.")
+        expect(all(0.0 < value < float("inf") for value in values), f"A step weight must be positive and finite, got {values}.")
 
 
 def check_is_zero_without_drift(regularizer: Regularizer) -> None:
@@ -113,4 +122,5 @@ RATIO_LOSS_CHECKS = (
     check_averages_anchors_and_adds_candidates,
     check_reports_numbers_without_a_graph,
 )
+STEP_WEIGHT_CHECKS = (check_every_step_counts,)
 REGULARIZER_CHECKS = (check_is_zero_without_drift, check_grows_with_the_drift, check_pulls_back)

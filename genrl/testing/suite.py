@@ -46,6 +46,7 @@ _FUNCTIONS: dict[str, tuple[Any, ...]] = {
     "sharing": (*common.CHECKS, *noising.SHARING_CHECKS),
     "snapshot": (*common.CHECKS, *snapshots.CHECKS),
     "solver": (*common.CHECKS, *solvers.CHECKS),
+    "step-weight": (*common.CHECKS, *losses.STEP_WEIGHT_CHECKS),
     "steps": (*common.CHECKS, *selection.STEP_CHECKS),
     "surrogate": (*common.CHECKS, *surrogates.CHECKS),
     "times": (*common.CHECKS, *noising.TIME_CHECKS),
