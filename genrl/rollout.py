@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from typing import Any, Literal
 
 import torch
@@ -37,24 +40,28 @@ def walk(
     """Solve from `noise` (N * G, *L) down the plan's sigmas, all groups in one batch, and keep what learning will ask for.
 
     generators: one for each prompt; they feed the stochastic steps. States are rounded to `sampling.dtype` before they are
-    scored or stored, so a replayed log-probability is that of the stored state to the last bit.
+    scored or stored, so a replayed log-probability is that of the stored state to the last bit. In a plan with a lineage the
+    network is asked once for each node, and each child draws the noise of the member that stands for it.
     """
     size = len(noise) // len(prompts)
-    condition = Condition(tuple(prompt.text for prompt in prompts for _ in range(size)))
     groups = [RolloutGroup(prompt, Condition((prompt.text,) * size), plan, noise[:0], {}) for prompt in prompts]
-    x, carry, trained = _stored(noise, sampling), None, set(plan.steps)
+    x = noise if plan.lineage is None else noise[_in_each_group(plan.lineage.at(0), size, len(prompts))]
+    x, carry, trained = _stored(x, sampling), None, set(plan.steps)
     step: Step | None = None
-    with policy.solve(condition, plan.sigmas) as velocity:
+    with _asking(policy, prompts, plan, size) as velocity:
         for t in range(plan.length):
-            ask = _Recorder(velocity)
+            ask = _Recorder(velocity(t))
             step = solver.step(ask, x, plan.sigmas[t], plan.sigmas[t + 1], carry, plan.stochastic[t])
-            state, x = x, step.mean
+            before = (x, carry, ask.first)
+            if plan.lineage is not None:
+                step, before = _forked(solver, ask, before, step, plan, t, len(prompts))
+            x = step.mean
             if step.std > 0.0:
-                x = x + step.std * _noise(x, size, generators)
+                x = x + step.std * _noise(x, plan, t, size, generators)
             x = _stored(x, sampling)
             if t in trained:
                 log_prob = gaussian_log_prob(x, step.mean, step.std) if step.std > 0.0 and "log_prob" in needs else None
-                _keep(groups, t, plan, size, (state, x, carry, ask.first, log_prob))
+                _keep(groups, t, plan, size, before, x, log_prob)
             carry = step.carry
     assert step is not None, "a plan has at least one step"
     for group, latents in zip(groups, (step.x0 if final == "x0" else x).split(size), strict=True):
@@ -94,31 +101,88 @@ class _Recorder:
     def __init__(self, velocity: Velocity) -> None:
         self.velocity = velocity
         self.first: Tensor | None = None
+        self._sigma = 0.0
 
     def __call__(self, x: Tensor, sigma: float) -> Tensor:
         answer = self.velocity(x, sigma)
         if self.first is None:
-            self.first = answer
+            self.first, self._sigma = answer, sigma
         return answer
+
+    def again(self, x: Tensor, sigma: float) -> Tensor:
+        """For a second step from the same state: the first question is answered from memory, any other by the network."""
+        return self.first if self.first is not None and sigma == self._sigma else self.velocity(x, sigma)
+
+
+@contextmanager
+def _asking(policy: Policy, prompts: Sequence[Prompt], plan: StepPlan, size: int) -> Iterator[Callable[[int], Velocity]]:
+    """The velocity of each step: members on their own ask in one open walk; in a tree the rows change as it forks."""
+
+    def condition(point: int) -> Condition:
+        nodes = len(plan.nodes(point, size))
+        return Condition(tuple(prompt.text for prompt in prompts for _ in range(nodes)))
+
+    if plan.lineage is not None:
+        yield lambda t: partial(policy.velocity, condition=condition(t))
+        return
+    with policy.solve(condition(0), plan.sigmas) as velocity:
+        yield lambda t: velocity
+
+
+def _forked(
+    solver: Solver, ask: _Recorder, before: tuple[Any, ...], step: Step, plan: StepPlan, t: int, groups: int
+) -> tuple[Step, tuple[Any, ...]]:
+    """The step, and the (state, carry, velocity) before it, with the row of each parent once for each of its children.
+
+    Children without noise get the deterministic step from the same velocity.
+    """
+    assert plan.lineage is not None
+    rows = _in_each_group(plan.lineage.parents(t), len(plan.lineage.at(t)), groups)
+    forked = Step(step.mean[rows], step.std, step.x0[rows], take(step.carry, rows))
+    quiet = plan.lineage.noise[plan.lineage.at(t + 1), t] == 0.0
+    if step.std > 0.0 and bool(quiet.any()):
+        state, carry, _ = before
+        plain = solver.step(ask.again, state, plan.sigmas[t], plan.sigmas[t + 1], carry, False)
+        chosen = quiet.repeat(groups).view(-1, *(1 for _ in state.shape[1:])).to(state.device)
+        forked = replace(forked, mean=torch.where(chosen, plain.mean[rows], forked.mean))
+    return forked, take(before, rows)
+
+
+def _in_each_group(rows: Tensor, size: int, groups: int) -> Tensor:
+    """Rows of one group of `size` -> the same rows of all groups, one group after the other."""
+    return (torch.arange(groups)[:, None] * size + rows).flatten()
 
 
 def _stored(x: Tensor, sampling: Sampling) -> Tensor:
     return x if x.dtype == sampling.dtype else x.to(sampling.dtype).to(x.dtype)
 
 
-def _noise(like: Tensor, size: int, generators: Sequence[Generator]) -> Tensor:
-    shape = (size, *like.shape[1:])
-    drawn = torch.cat([torch.randn(shape, generator=generator) for generator in generators])
-    return drawn.to(like.device, like.dtype, non_blocking=True)
+def _noise(like: Tensor, plan: StepPlan, t: int, size: int, generators: Sequence[Generator]) -> Tensor:
+    """Standard normal, one row for each node after step t; in a tree that of its member, multiplied as the lineage says."""
+    drawn = [torch.randn((size, *like.shape[1:]), generator=generator) for generator in generators]
+    if plan.lineage is not None:
+        nodes = plan.lineage.at(t + 1)
+        scale = plan.lineage.noise[nodes, t].view(-1, *(1 for _ in like.shape[1:]))
+        drawn = [rows[nodes] * scale for rows in drawn]
+    return torch.cat(drawn).to(like.device, like.dtype, non_blocking=True)
 
 
-def _keep(groups: list[RolloutGroup], t: int, plan: StepPlan, size: int, values: tuple[Any, ...]) -> None:
-    members = plan.members(t, size)
-    everyone = len(members) == size
+def _keep(
+    groups: list[RolloutGroup],
+    t: int,
+    plan: StepPlan,
+    size: int,
+    before: tuple[Any, ...],
+    after: Tensor,
+    log_prob: Tensor | None,
+) -> None:
+    members, nodes, (state, carry, velocity) = plan.members(t, size), plan.nodes(t + 1, size), before
+    everyone, own = len(members) == len(nodes), torch.searchsorted(nodes, members)
     for i, group in enumerate(groups):
         # A slice is a view of the batch: a step that all members train is stored once, not once more for each group.
-        rows = slice(i * size, (i + 1) * size) if everyone else i * size + members
-        group.kept[t] = KeptStep(members, *(take(value, rows) for value in values))
+        rows = slice(i * len(nodes), (i + 1) * len(nodes)) if everyone else i * len(nodes) + own
+        kept = (take(value, rows) for value in (state, after, carry, velocity, log_prob))
+        group.kept[t] = KeptStep(members, *kept)
 
 
 def _join(carries: Sequence[Any]) -> Any:

@@ -104,6 +104,27 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Lineage:
+    """Which members of a group share their states: a tree whose leaves are the members. Both tensors are on the CPU.
+
+    nodes: (G, T+1) int64, the member that stands for the state of member g at point k. Members with the same number share
+        that state, which is computed and kept once; at point T each stands for itself.
+    noise: (G, T) by how much the noise on the way of member g from point t to t + 1 is multiplied; 0 makes it deterministic.
+    """
+
+    nodes: Tensor
+    noise: Tensor
+
+    def at(self, point: int) -> Tensor:
+        """The members (n,) that stand for the nodes at a point, ascending."""
+        return self.nodes[:, point].unique()
+
+    def parents(self, step: int) -> Tensor:
+        """For each node after `step`, the row of its parent among the nodes before it."""
+        return torch.searchsorted(self.at(step), self.nodes[self.at(step + 1), step])
+
+
+@dataclass(frozen=True)
 class StepPlan:
     """Decided once for an iteration, used by rollout and learning alike.
 
@@ -112,12 +133,14 @@ class StepPlan:
     trained: (K,) steps for all members, or (G, K): each member has its own. CPU, int64, sorted and unique in the last axis;
         none where learning asks elsewhere than on the trajectory, which then is not kept.
     weights: the weight set that samples.
+    lineage: which members share their states, None where each has its own from the start.
     """
 
     sigmas: tuple[float, ...]
     stochastic: tuple[bool, ...]
     trained: Tensor
     weights: str = "current"
+    lineage: Lineage | None = None
 
     @property
     def length(self) -> int:
@@ -129,10 +152,15 @@ class StepPlan:
         return sorted(set(self.trained.flatten().tolist()))
 
     def members(self, step: int, size: int) -> Tensor:
-        """The members (M,) of a group of `size` that train `step`."""
-        if self.trained.ndim == 1:
-            return torch.arange(size)
-        return (self.trained == step).any(dim=1).nonzero().flatten()
+        """The members (M,) of a group of `size` that train `step`; of those that share the state after it, one."""
+        members = torch.arange(size)
+        if self.trained.ndim > 1:
+            members = members[(self.trained == step).any(dim=1)]
+        return members if self.lineage is None else members[self.lineage.nodes[members, step + 1] == members]
+
+    def nodes(self, point: int, size: int) -> Tensor:
+        """The members (n,) of a group of `size` that stand for its different states at a point, ascending."""
+        return torch.arange(size) if self.lineage is None else self.lineage.at(point)
 
 
 @dataclass(frozen=True)

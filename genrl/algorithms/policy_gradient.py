@@ -85,6 +85,15 @@ class PolicyGradient:
             raise ConfigError(f"{surrogate} is a policy over ODE trajectories; set steps.stochastic=false.")
         if self.surrogate.smallest_group > 1 and plan.trained.ndim == 2:
             raise ConfigError(f"{surrogate} compares members at the same step; set steps.per_member=false.")
+        if plan.lineage is not None and self.surrogate.smallest_group > 1:
+            raise ConfigError(
+                f"{surrogate} compares all members at each step, of which a tree keeps some; use surrogate=gaussian."
+            )
+        if plan.lineage is not None and _remembers(self.solver) and bool((plan.lineage.noise == 0.0).any()):
+            raise ConfigError(
+                f"{component_name(self.solver)} remembers its steps, and members that branch off an ODE have no common memory; "
+                "use a solver without one, such as flow-sde, which is Euler's where there is no noise."
+            )
         for regularizer in self.regularizers:
             if regularizer.stochastic and not all(plan.stochastic[t] for t in plan.steps):
                 raise ConfigError(
@@ -179,6 +188,10 @@ class PolicyGradient:
             return None
         with torch.no_grad(), policy.using("reference"):
             return replay(policy, self.replayed, unit.parts, unit.step)[0]
+
+
+def _remembers(solver: Solver) -> bool:
+    return solver.step(lambda x, sigma: x, torch.ones(1, 1), 0.9, 0.8, None, True).carry is not None
 
 
 def _units(groups: Sequence[RolloutGroup], chosen: Sequence[Tensor], t: int, rows: int) -> Iterator[Unit]:

@@ -99,17 +99,19 @@ def check_members_have_no_order(algorithm: Algorithm) -> None:
 
 
 def check_counts_are_the_plan(algorithm: Algorithm) -> None:
-    """The network is asked for each member at each step, and once with a gradient for each row of a unit.
+    """The network is asked for each state at each step, and once with a gradient for each row of a unit.
 
     Weight sets that learning looks at are asked at the same rows.
     """
     run = ToyRun(algorithm)
     batches = _credited(run)
     counts, rows = run.policy.counts, sum(unit.weight for units in batches for unit in units)
-    members, steps = 2 * run.sampling.group_size, run.plan(0).length
+    plan, size = run.plan(0), run.sampling.group_size
     most = algorithm.solver.evaluations if isinstance(algorithm, PolicyGradient) else 1
-    asked, least = counts["forwards"], members * steps
-    expect(least <= asked <= least * most, f"A rollout asks {asked} times; N G T is {least}, times {most} at most.")
+    asked, least = counts["forwards"], 2 * sum(len(plan.nodes(t, size)) for t in range(plan.length))
+    expect(
+        least <= asked <= least * most, f"A rollout asks {asked} times; its prompts have {least} nodes, times {most} at most."
+    )
     expect(counts["backwards"] == 0, "The rollout asks the network with gradients.")
     for units in batches:
         run.backward(units)

@@ -6,13 +6,12 @@ import dataclasses
 
 from torch import Tensor
 
-from genrl.types import KeptStep, RolloutGroup, StepPlan, take
+from genrl.types import KeptStep, Lineage, RolloutGroup, StepPlan, take
 
 
 def permuted(group: RolloutGroup, order: Tensor) -> RolloutGroup:
     """The same group whose new member i is the old member `order[i]`."""
-    trained = group.plan.trained
-    plan = group.plan if trained.ndim == 1 else dataclasses.replace(group.plan, trained=trained[order])
+    plan = _permuted_plan(group.plan, order)
     return RolloutGroup(
         group.prompt,
         group.condition.rows(order),
@@ -21,6 +20,12 @@ def permuted(group: RolloutGroup, order: Tensor) -> RolloutGroup:
         {t: _permuted_step(kept, plan, t, order) for t, kept in group.kept.items()},
         None if group.advantages is None else group.advantages[order],
     )
+
+
+def _permuted_plan(plan: StepPlan, order: Tensor) -> StepPlan:
+    trained = plan.trained if plan.trained.ndim == 1 else plan.trained[order]
+    lineage = plan.lineage and Lineage(order.argsort()[plan.lineage.nodes[order]], plan.lineage.noise[order])
+    return dataclasses.replace(plan, trained=trained, lineage=lineage)
 
 
 def _permuted_step(kept: KeptStep, plan: StepPlan, t: int, order: Tensor) -> KeptStep:
