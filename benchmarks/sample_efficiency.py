@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -22,12 +23,14 @@ from genrl.models import load_model
 from genrl.policy import WeightedPolicy
 from genrl.randomness import Randomness
 from genrl.registry import entries
+from genrl.report.cost import NETWORK
 from genrl.reporting import load_evaluation
 from genrl.rollout import walk
 from genrl.scenes.folder import MODEL_FOLDER
 from genrl.scenes.prompts import held_out_prompts
 from genrl.schedule import shift_grid
 from genrl.solvers import Euler
+from genrl.spec import from_spec
 from genrl.tracking.grid import contact_sheet, tile, to_uint8
 from genrl.types import Prompt, Sampling, StepPlan
 
@@ -50,7 +53,7 @@ def curve(folder: Path) -> dict[str, np.ndarray]:
     for row in rows:
         if "step_time" in row:
             seconds += row["step_time"]
-            evaluations += row["forwards"] + row["reference_forwards"] + row["backwards"]
+            evaluations += sum(row.get(name, 0.0) for name in NETWORK)
         else:
             points.append((seconds, evaluations, row["eval/reward"], row["eval/scenes/strict"], row["eval/scenes/quality"]))
     names = ("seconds", "evaluations", "reward", "strict", "quality")
@@ -85,27 +88,40 @@ def table(runs: dict[str, list[Path]]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def family(algorithm: str) -> str:
+    """The class behind a recipe, in words: PolicyGradient -> policy gradient."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(from_spec("algorithm", algorithm)).__name__).lower()
+
+
 def figure(runs: dict[str, list[Path]], path: Path) -> None:
-    """Held-out reward and strict share against wall time and against network evaluations; a band spans the seeds."""
-    panels, axes = plt.subplots(2, 2, figsize=(10, 6.4), sharey="row", constrained_layout=True)
-    for colour, (algorithm, folders) in zip(plt.cm.tab20.colors, runs.items(), strict=False):
-        curves = [curve(folder) for folder in folders]
-        count = min(len(points["reward"]) for points in curves)
-        for row, metric in enumerate(("reward", "strict")):
-            for column, axis in enumerate(("seconds", "evaluations")):
-                x = np.mean([points[axis][:count] for points in curves], axis=0)
-                y = np.array([points[metric][:count] for points in curves])
-                axes[row, column].plot(x, y.mean(axis=0), color=colour, label=algorithm, marker=".", markersize=4)
-                axes[row, column].fill_between(x, y.min(axis=0), y.max(axis=0), color=colour, alpha=0.18, linewidth=0)
-    for row, label in enumerate(("held-out reward", "strictly correct share")):
-        axes[row, 0].set_ylabel(label)
-    for column, label in enumerate(("seconds of training", "network evaluations")):
-        axes[1, column].set_xlabel(label)
+    """Held-out reward against network evaluations and against wall time, a row of panels a family; a band spans the seeds."""
+    families: dict[str, list[str]] = {}
+    for algorithm in runs:
+        families.setdefault(family(algorithm), []).append(algorithm)
+    size = {"figsize": (11, 1.2 + 3.0 * len(families)), "constrained_layout": True}
+    panels, axes = plt.subplots(len(families), 2, sharey=True, sharex="col", squeeze=False, **size)
+    for row, (title, algorithms) in zip(axes, families.items(), strict=True):
+        for colour, algorithm in zip(plt.cm.tab10.colors, algorithms, strict=False):
+            draw_curves(row, [curve(folder) for folder in runs[algorithm]], algorithm, colour)
+        row[0].set_ylabel("held-out reward")
+        row[0].set_title(title, loc="left", fontsize=11)
+        row[1].legend(frameon=False, fontsize=8.5, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    for axis, label in zip(axes[-1], ("network evaluations", "seconds of training"), strict=True):
+        axis.set_xlabel(label)
     for axis in axes.flat:
         axis.grid(alpha=0.3)
         axis.spines[["top", "right"]].set_visible(False)
-    axes[0, 0].legend(frameon=False)
     panels.savefig(path, dpi=130)
+
+
+def draw_curves(axes: np.ndarray, curves: list[dict[str, np.ndarray]], label: str, colour: tuple[float, ...]) -> None:
+    """One recipe in the two panels of its family."""
+    count = min(len(points["reward"]) for points in curves)
+    reward = np.array([points["reward"][:count] for points in curves])
+    for axis, name in zip(axes, ("evaluations", "seconds"), strict=True):
+        x = np.mean([points[name][:count] for points in curves], axis=0)
+        axis.plot(x, reward.mean(axis=0), color=colour, label=label, marker=".", markersize=5)
+        axis.fill_between(x, reward.min(axis=0), reward.max(axis=0), color=colour, alpha=0.18, linewidth=0)
 
 
 def comparison(runs: dict[str, list[Path]], path: Path, steps: int, count: int = 8) -> None:
