@@ -1,12 +1,13 @@
 """The embedded world: drawn scenes with an exact scorer, their prompts, and a small model that draws them.
 
-Importing this package registers the reward, the prompts and the faithfulness named "scenes". The model is in
-``folder.MODEL_FOLDER``.
+Importing this package registers the reward, the prompts and the faithfulness named "scenes", and the reward
+"scenes-quality". The model is in ``folder.MODEL_FOLDER``.
 """
 
 from genrl.scenes.faithfulness import ScenesFaithfulness
 from genrl.scenes.grammar import Scene, all_prompts, parse
 from genrl.scenes.prompts import held_out_prompts, train_prompts
+from genrl.scenes.rendering import ScenesQuality
 from genrl.scenes.reward import ScenesReward, scenes_metrics
 from genrl.scenes.source import ScenesPrompts
 
@@ -14,6 +15,7 @@ __all__ = [
     "Scene",
     "ScenesFaithfulness",
     "ScenesPrompts",
+    "ScenesQuality",
     "ScenesReward",
     "all_prompts",
     "held_out_prompts",

@@ -35,15 +35,21 @@ def _mean(values: Tensor, mask: Tensor) -> Tensor:
     return (values * mask).sum((1, 2, 3)) / mask.sum((1, 2, 3)).clamp(min=1)
 
 
+def _root(squares: Tensor) -> Tensor:
+    """The square root, with slope 0 instead of infinity at 0."""
+    positive = squares > 0
+    return torch.where(positive, torch.where(positive, squares, 1).sqrt(), 0)
+
+
 def _chroma(pictures: Tensor) -> Tensor:
-    return (pictures - pictures.mean(1, keepdim=True)).square().sum(1, keepdim=True).sqrt()
+    return _root((pictures - pictures.mean(1, keepdim=True)).square().sum(1, keepdim=True))
 
 
 def _paint_quality(pictures: Tensor, body: Tensor, interior: Tensor) -> Tensor:
     """Distance of the objects' colours from the palette, and how steep their edges are, ``(N,)`` in [0, 1]."""
     # |p - c|^2 = |p|^2 - 2 p.c + |c|^2 keeps the six differences out of memory.
     shared = torch.einsum("nchw,kc->nkhw", pictures, -2 * _PALETTE) + _PALETTE.square().sum(1).view(1, -1, 1, 1)
-    distance = (shared.amin(1, keepdim=True) + pictures.square().sum(1, keepdim=True)).clamp(min=0).sqrt()
+    distance = _root((shared.amin(1, keepdim=True) + pictures.square().sum(1, keepdim=True)).clamp(min=0))
     pure = _mean(_fall((distance - 0.04).clamp(min=0), 0.05), interior)
     chroma = _chroma(pictures)
     # Across a crisp edge colour goes from nothing to full within three pixels; across a soft one it needs five or more.
@@ -72,7 +78,10 @@ def _ground_quality(pictures: Tensor, ground: Tensor) -> Tensor:
 
 
 def rendering_quality(pictures: Tensor) -> Tensor:
-    """Rendering quality in [0, 1], ``(N,)``, of pictures ``(N, 3, S, S)``; clean ones about 1, blanks 0."""
+    """Rendering quality in [0, 1], ``(N,)``, of pictures ``(N, 3, S, S)``; clean ones about 1, blanks 0.
+
+    Differentiable in the pictures, where they stay in their masks: which pixels are objects, edges or ground has no slope.
+    """
     # Averaging nine pixels first keeps noise from being taken for colour; opening drops what is smaller than objects.
     coloured = (_chroma(functional.avg_pool2d(pictures, 3, 1, 1, count_include_pad=False)) > 0.13).float()
     core = _shrink(coloured)
