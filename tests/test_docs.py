@@ -142,11 +142,12 @@ def constants(recipe: str) -> tuple[str, ...]:
 
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_constants_are_those_of_the_recipe(recipe: str) -> None:
-    """Given as --set, a page's settings change nothing about its recipe, and they turn any other recipe into it."""
+    """Given as --set, a page's settings change nothing about its recipe, and they turn others of its family into it."""
     expected = resolve(recipe, preset="none")
     assert resolve(recipe, preset="none", sets=constants(recipe)) == expected
     for other in RECIPES:
-        assert resolve(other, preset="none", sets=constants(recipe)).algorithm == expected.algorithm
+        if type(resolve(other, preset="none").algorithm) is type(expected.algorithm):
+            assert resolve(other, preset="none", sets=constants(recipe)).algorithm == expected.algorithm
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
@@ -186,6 +187,7 @@ METRIC_SOURCES = (
     ("genrl/algorithms/forward_process.py", ("_part_loss",)),
     ("genrl/metering.py", ("reward_metrics",)),
     ("genrl/rewards/groups.py", ("complete_groups",)),
+    ("genrl/rewards/gradient.py", ("rate",)),
     ("genrl/monitoring/pictures.py", ("picture_values", "_of_each")),
     ("genrl/trainer.py", ("iterate", "update")),
     ("genrl/reporting.py", ("evaluation",)),

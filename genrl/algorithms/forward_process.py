@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -44,6 +45,8 @@ class ForwardProcess:
     rollout_weights: str = "current"
     rollout_after: Natural = 0
     updates_per_rollout: Count = 1
+    #: It learns from scores, which need no gradient.
+    reward_gradient: ClassVar[bool] = False
 
     @property
     def asked(self) -> frozenset[str]:
