@@ -1,6 +1,8 @@
 """Recipes: one file each. A recipe is a function that returns a composition with the paper's constants, and nothing else."""
 
 from genrl.algorithms.dance_grpo import dance_grpo
+from genrl.algorithms.direct_gradient import DirectGradient
+from genrl.algorithms.draft import draft
 from genrl.algorithms.flow_grpo import flow_grpo
 from genrl.algorithms.forward_process import ForwardProcess
 from genrl.algorithms.mix_grpo import mix_grpo
@@ -12,9 +14,11 @@ from genrl.protocols import Algorithm
 
 __all__ = [
     "Algorithm",
+    "DirectGradient",
     "ForwardProcess",
     "PolicyGradient",
     "dance_grpo",
+    "draft",
     "flow_grpo",
     "mix_grpo",
     "mix_grpo_flash",
