@@ -10,13 +10,14 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
+from functools import cached_property, partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint, set_checkpoint_early_stop
 
-from genrl.models import adapters_disabled
+from genrl.models.lora import disabled, required_adapter_layers
 from genrl.protocols import FlowModel, SnapshotRule, Velocity
 from genrl.types import Condition, Metrics, Prompt
 
@@ -138,7 +139,7 @@ class WeightedPolicy:
         self._active, self._acting = weights, weights == "current"
         try:
             if weights == "reference" and self.lora:
-                with adapters_disabled(*self.model.networks.values()):
+                with disabled(self._adapters):
                     yield
             else:
                 self._swap(weights)
@@ -149,6 +150,15 @@ class WeightedPolicy:
         finally:
             self._active, self._acting = before
 
+    # Found once: a walk through all modules for each question to another set takes longer than the change itself.
+    @cached_property
+    def _swapped(self) -> list[nn.Parameter]:
+        return self.parameters()
+
+    @cached_property
+    def _adapters(self) -> list[Any]:
+        return [layer for network in self.model.networks.values() for layer in required_adapter_layers(network)]
+
     @property
     def active(self) -> str:
         """The weight set that answers."""
@@ -156,7 +166,7 @@ class WeightedPolicy:
 
     def _swap(self, weights: str) -> None:
         stored = self._sets[weights]
-        for i, parameter in enumerate(self.parameters()):
+        for i, parameter in enumerate(self._swapped):
             parameter.data, stored[i] = stored[i], parameter.data
         # Autocast keeps its copy of a weight by the parameter, whose data are others from here on.
         torch.clear_autocast_cache()

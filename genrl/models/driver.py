@@ -156,9 +156,10 @@ class Driver:
             encode = partial(self._encode, own, arguments)
             unguided = partial(self._encode, own, arguments | {GUIDED: False}) if arguments.get(GUIDED) else None
             self._encodings[key] = Encodings(encode, unguided, self._store())
-        if not self._asking:
-            self._encodings[key].add(texts)
-        return self._encodings[key].batch(texts, self.device)
+        if self._asking:
+            return self._encodings[key].batch(texts, self.device)
+        self._encodings[key].add(texts)
+        return self._encodings[key].stand_in(texts, self.device)
 
     def _encode(self, own: Any, arguments: Mapping[str, Any], texts: list[str]) -> Any:
         here = {"device": self.device, "batch_size": len(texts)}

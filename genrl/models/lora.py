@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
@@ -82,7 +82,13 @@ def attach(network: nn.Module, config: Any) -> None:
 @contextmanager
 def adapters_disabled(*networks: nn.Module) -> Iterator[None]:
     """Inside, the networks answer without their adapters: the reference policy, at no memory."""
-    layers = [layer for network in networks for layer in required_adapter_layers(network)]
+    with disabled([layer for network in networks for layer in required_adapter_layers(network)]):
+        yield
+
+
+@contextmanager
+def disabled(layers: Sequence[Any]) -> Iterator[None]:
+    """Inside, these layers answer without their adapters."""
     for layer in layers:
         layer.enable_adapters(False)
     try:

@@ -74,8 +74,15 @@ class Encodings:
 
     def batch(self, texts: tuple[str, ...], device: torch.device) -> Any:
         """The outputs for a batch, equal to what the pipeline would have encoded for it."""
-        leaves = tuple(list(leaf) if isinstance(leaf, list) else leaf for leaf in self._assembled(texts, device))
-        return leaves if len(leaves) > 1 else leaves[0]
+        return _outputs(self._assembled(texts, device))
+
+    def stand_in(self, texts: tuple[str, ...], device: torch.device) -> Any:
+        """The outputs for a batch with which nothing is computed, at the memory of one row where all texts are alike."""
+        if len(set(texts)) > 1 or not all(kind in ("rows", "shared") for kind in self._kinds):
+            return _outputs(self._assemble(texts, device))
+        one, placed = self._assemble(texts[:1], device), zip(self._kinds, self._axes, strict=True)
+        sizes = [{axis: len(texts)} if kind == "rows" else {} for kind, axis in placed]
+        return _outputs(tuple(_expanded(leaf, size) for leaf, size in zip(one, sizes, strict=True)))
 
     def _assemble(self, texts: tuple[str, ...], device: torch.device) -> tuple[Any, ...]:
         distinct = list(dict.fromkeys(texts))
@@ -91,19 +98,19 @@ class Encodings:
         parts = [row[j] for row in rows]
         kind = self._kinds[j]
         if kind == "list":
-            entries = [part[0].to(device) if isinstance(part[0], Tensor) else part[0] for part in parts]
+            entries = [_sent(part[0], device) for part in parts]
             return [entries[i] for i in index]
         if kind == "shared":
-            return parts[0].to(device) if isinstance(parts[0], Tensor) else parts[0]
+            return _sent(parts[0], device)
         if kind == "lengths":
             lengths = torch.cat([part[1:] for part in parts])[index]
-            return torch.cat([lengths.new_zeros(1), lengths.cumsum(0).to(lengths.dtype)]).to(device)
+            return _sent(torch.cat([lengths.new_zeros(1), lengths.cumsum(0).to(lengths.dtype)]), device)
         joined = _stack(parts) if kind == "rows" else self._mask(rows, self._pair[j].dtype)
         if joined is None:
             return None
-        joined = joined.to(device)
+        joined = _sent(joined, device)
         if index != list(range(len(rows))):
-            joined = joined[torch.tensor(index, device=device)]
+            joined = joined[_sent(torch.tensor(index), device)]
         return joined.movedim(0, self._axes[j])
 
     def _rows_first(self, leaves: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -127,6 +134,24 @@ class Encodings:
         if bool((lengths == lengths[0]).all()):
             return None
         return (torch.arange(int(lengths.max())) < lengths[:, None]).to(dtype)
+
+
+def _outputs(leaves: tuple[Any, ...]) -> Any:
+    """The leaves as `encode_prompt` answers; its lists are the caller's own."""
+    leaves = tuple(list(leaf) if isinstance(leaf, list) else leaf for leaf in leaves)
+    return leaves if len(leaves) > 1 else leaves[0]
+
+
+def _sent(leaf: Any, device: torch.device) -> Any:
+    """A tensor on the device, without waiting for it."""
+    return leaf.to(device, non_blocking=True) if isinstance(leaf, Tensor) else leaf
+
+
+def _expanded(leaf: Any, sizes: dict[int, int]) -> Any:
+    """A view in which axes of length one have other sizes."""
+    if not isinstance(leaf, Tensor) or not sizes:
+        return leaf
+    return leaf.expand([sizes.get(axis, -1) for axis in range(leaf.ndim)])
 
 
 def _negative_is_constant(encode: Encode, encode_unguided: Encode) -> bool:
