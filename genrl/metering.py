@@ -40,7 +40,7 @@ class Meter:
     def read(self, processes: Processes = ALONE) -> dict[str, float]:
         """The values over all processes as floats; the only wait for the device in an iteration beside the gradient norm."""
         names = list(self._sums)
-        values = torch.stack([self._sums[name] for name in names]).tolist() if names else []
+        values = torch.stack([self._sums[name] for name in names]).cpu().tolist() if names else []
         told = processes.tell({name: (value, self._weights[name]) for name, value in zip(names, values, strict=True)})
         parts = {
             name: [part[name] for part in told if name in part] for name in dict.fromkeys(n for part in told for n in part)

@@ -75,7 +75,7 @@ def replay(policy: Policy, solver: Solver, parts: Sequence[tuple[RolloutGroup, T
     Returns (step under the active weights, the same step from the velocity that the rollout stored). Rows follow `parts`.
     """
     plan = parts[0][0].plan
-    rows = [(group.kept[t], group.kept[t].row_of(members)) for group, members in parts]
+    rows = [(kept := group.kept[t], kept.row_of(members).to(kept.state.device, non_blocking=True)) for group, members in parts]
     x = torch.cat([kept.state[index] for kept, index in rows])
     carry = _join([take(kept.carry, index) for kept, index in rows])
     condition = Condition.join([group.condition.rows(members) for group, members in parts])
@@ -138,13 +138,13 @@ def _forked(
     """
     assert plan.lineage is not None
     rows = _in_each_group(plan.lineage.parents(t), len(plan.lineage.at(t)), groups)
-    forked = Step(step.mean[rows], step.std, step.x0[rows], take(step.carry, rows))
+    forked = Step(take(step.mean, rows), step.std, take(step.x0, rows), take(step.carry, rows))
     quiet = plan.lineage.noise[plan.lineage.at(t + 1), t] == 0.0
     if step.std > 0.0 and bool(quiet.any()):
         state, carry, _ = before
         plain = solver.step(ask.again, state, plan.sigmas[t], plan.sigmas[t + 1], carry, False)
-        chosen = quiet.repeat(groups).view(-1, *(1 for _ in state.shape[1:])).to(state.device)
-        forked = replace(forked, mean=torch.where(chosen, plain.mean[rows], forked.mean))
+        chosen = quiet.repeat(groups).view(-1, *(1 for _ in state.shape[1:])).to(state.device, non_blocking=True)
+        forked = replace(forked, mean=torch.where(chosen, take(plain.mean, rows), forked.mean))
     return forked, take(before, rows)
 
 

@@ -147,7 +147,7 @@ class Trainer:
         groups, own, scores, noted, self.samples = complete_groups(self.rewards, scored, self.processes)  # (R, N, G)
         advantages = estimator(scores, self.rewards.weights, plan)
         for group, advantage in zip(groups, advantages[own], strict=True):
-            group.advantages = advantage.to(self.policy.device)
+            group.advantages = advantage.to(self.policy.device, non_blocking=True)
         measured = reward_metrics(scores, advantages, self.rewards.weights, self.rewards.names)
         return groups, measured | noted | {"rewards/wait": waited}
 
@@ -176,7 +176,7 @@ class Trainer:
         self.moved = True
         norm, applied = self.optimization.step()
         self.policy.counts["optimizer_steps"] += self.processes.main  # all processes take it together
-        meter.add({"skipped_updates": torch.tensor(0.0 if applied else 1.0)}, 1)
+        meter.add({"skipped_updates": torch.full((), float(not applied), device=self.policy.device)}, 1)
         updates = self.optimization.updates
         if applied:
             self.policy.follow(self.algorithm.snapshots, "update", updates)

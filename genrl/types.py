@@ -205,7 +205,7 @@ class RolloutGroup:
     def advantage(self, candidates: Tensor, step: int) -> Tensor:
         """Advantages of `candidates` (B, C) at `step`; same shape."""
         assert self.advantages is not None, "advantages are written by the trainer before learning"
-        return self.advantages[candidates, step if self.advantages.shape[1] > 1 else 0]
+        return take(self.advantages[:, step if self.advantages.shape[1] > 1 else 0], candidates)
 
 
 @dataclass(frozen=True)
@@ -283,7 +283,8 @@ class Paper:
 def take(carry: Any, rows: Tensor | slice) -> Any:
     """Rows of a solver's carry: tensors are indexed, tuples are walked through, everything else is shared by all rows."""
     if isinstance(carry, Tensor):
-        return carry[rows]
+        # An index on another device makes the host wait for this one.
+        return carry[rows.to(carry.device, non_blocking=True) if isinstance(rows, Tensor) else rows]
     if isinstance(carry, tuple):
         parts = [take(part, rows) for part in carry]
         return type(carry)(*parts) if hasattr(carry, "_fields") else tuple(parts)

@@ -135,7 +135,7 @@ class PolicyGradient:
         return walk(
             policy,
             prompts,
-            noise.to(policy.device),
+            noise.to(policy.device, non_blocking=True),
             self.solver,
             plan,
             sampling,
@@ -215,7 +215,8 @@ def merge(metrics: Sequence[tuple[Metrics, int]]) -> Metrics:
     total = sum(weight for _, weight in metrics)
     merged: Metrics = {}
     for name in metrics[0][0]:
-        values = torch.stack([measured[name].float() for measured, _ in metrics])
-        weights = torch.tensor([weight / total for _, weight in metrics], device=values.device)
-        merged[name] = values.max() if name.endswith("_max") else (values * weights).sum()
+        if name.endswith("_max"):
+            merged[name] = torch.stack([measured[name].float() for measured, _ in metrics]).max()
+        else:
+            merged[name] = torch.stack([measured[name].float() * (weight / total) for measured, weight in metrics]).sum()
     return merged

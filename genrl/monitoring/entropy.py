@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -14,4 +16,4 @@ def entropy(images: Tensor) -> Tensor:
     levels = (images.float().nan_to_num().clamp(0, 1).mean(dim=-3) * 255).round().long().flatten(1)
     counts = torch.zeros(len(levels), 256, device=images.device)
     counts.scatter_add_(1, levels, torch.ones_like(levels, dtype=counts.dtype))
-    return torch.special.entr(counts / levels.shape[1]).sum(dim=1) / torch.log(counts.new_tensor(2.0))
+    return torch.special.entr(counts / levels.shape[1]).sum(dim=1) / math.log(2.0)

@@ -37,11 +37,11 @@ def grid(power_BHW: Tensor, channels: int) -> Tensor:
     64 of the H W frequencies.
     """
     fine = _frequency(power_BHW) >= GRID
-    lattice = torch.zeros_like(fine)
+    lattice = torch.zeros(fine.shape, dtype=torch.bool)
     height, width = fine.shape
     rows, columns = ([round(k * size / 8) % size for k in range(8)] for size in (height, width))
     lattice[torch.tensor(rows)[:, None], torch.tensor(columns)[None]] = True
-    own = (power_BHW * (fine & lattice)).sum(dim=(1, 2))
+    own = (power_BHW * (fine & lattice.to(fine.device, non_blocking=True))).sum(dim=(1, 2))
     return own / ((power_BHW * fine).sum(dim=(1, 2)) + _floor(power_BHW, channels))
 
 

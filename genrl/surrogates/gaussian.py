@@ -9,7 +9,7 @@ from torch import Tensor
 
 from genrl.errors import ConfigError
 from genrl.registry import register
-from genrl.types import Metrics, RolloutGroup, Step
+from genrl.types import Metrics, RolloutGroup, Step, take
 
 
 def gaussian_log_prob(x: Tensor, mean: Tensor, std: float) -> Tensor:
@@ -51,7 +51,7 @@ class Gaussian:
         kept = group.kept[t]
         assert kept.log_prob is not None, "the rollout keeps what `needs` names"
         rows = kept.row_of(members)
-        log_ratio = gaussian_log_prob(kept.next_state[rows], step.mean, step.std) - kept.log_prob[rows]
+        log_ratio = gaussian_log_prob(take(kept.next_state, rows), step.mean, step.std) - take(kept.log_prob, rows)
         metrics = {
             "drift_residual": _drift_residual(step, old, group.plan.sigmas[t]),
             "log_ratio_abs_max": log_ratio.detach().abs().max(),

@@ -57,6 +57,7 @@ class SoftmaxDistance:
     def log_ratio(self, step: Step, old: Step, group: RolloutGroup, members: Tensor, t: int) -> tuple[Tensor, Metrics]:
         """(B, G) log pi_theta - log pi_old, float64. `members` are rows of the group, as every member is kept."""
         self.candidates(group, members)
+        members = members.to(step.mean.device, non_blocking=True)
         y_G = group.kept[t].next_state.flatten(1)
         z_BD = step.mean.flatten(1)
         z_old_BD = {"train-solver": old.mean.flatten(1), "stored": y_G[members], "detach": z_BD.detach()}[self.old_reference]
@@ -89,7 +90,7 @@ class SoftmaxDistance:
 
 def _metrics(log_ratio_BG: Tensor, log_old_BG: Tensor, delta_BD: Tensor, members: Tensor) -> Metrics:
     """The mass of pi_old on the anchor, the largest log-ratio, the root mean square (over dimensions) of delta."""
-    on_anchor_B = log_old_BG.detach().gather(1, members.to(log_old_BG.device)[:, None]).exp()
+    on_anchor_B = log_old_BG.detach().gather(1, members[:, None]).exp()
     return {
         "pi_old_anchor": on_anchor_B.mean().float(),
         "log_ratio_abs_max": log_ratio_BG.detach().abs().max().float(),
