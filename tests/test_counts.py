@@ -12,7 +12,7 @@ from genrl.run import build
 
 COUNTS = ("forwards", "snapshot_forwards", "reference_forwards", "backwards", "decodes", "optimizer_steps")
 PROMPTS, GROUP, STEPS = 2, 4, 8
-ANCHORS, WINDOW = 4, 4
+ANCHORS, WINDOW, FAST = 4, 4, 3
 SMALL = [
     "run.device=cpu",
     "run.threads=1",
@@ -35,6 +35,9 @@ EXPECTED = {
     "mix-grpo-flash": (FLASH_STEPS * GROUP, 0, 0, GROUP * WINDOW, 2),
     "draft": ((STEPS - 1) * GROUP, 0, 0, GROUP, 1),
     "flow-grpo": (STEPS * GROUP, 0, GROUP * (STEPS - 1), GROUP * (STEPS - 1), 1),
+    "flow-grpo-fast": (STEPS * GROUP, 0, 0, GROUP * FAST, 1),
+    "flow-cps": (STEPS * GROUP, 0, 0, GROUP * (STEPS - 1), 1),
+    "grpo-guard": (STEPS * GROUP, 0, 0, GROUP * (STEPS - 1), 1),
 }
 #: What a recipe needs beside.
 OWN = {"draft": ["rewards=[scenes-quality]"]}

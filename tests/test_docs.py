@@ -176,6 +176,7 @@ TOLD = {"global_step", "max_steps"}
 #: Where metrics are named, as keys of dictionaries, and in which functions.
 METRIC_SOURCES = (
     ("genrl/surrogates/gaussian.py", ("log_ratio",)),
+    ("genrl/surrogates/ratio_norm.py", ("log_ratio",)),
     ("genrl/surrogates/softmax_distance.py", ("_metrics",)),
     ("genrl/losses/clipped.py", ("__call__",)),
     ("genrl/losses/nft.py", ("__call__",)),

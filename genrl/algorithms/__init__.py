@@ -3,8 +3,11 @@
 from genrl.algorithms.dance_grpo import dance_grpo
 from genrl.algorithms.direct_gradient import DirectGradient
 from genrl.algorithms.draft import draft
+from genrl.algorithms.flow_cps import flow_cps
 from genrl.algorithms.flow_grpo import flow_grpo
+from genrl.algorithms.flow_grpo_fast import flow_grpo_fast
 from genrl.algorithms.forward_process import ForwardProcess
+from genrl.algorithms.grpo_guard import grpo_guard
 from genrl.algorithms.mix_grpo import mix_grpo
 from genrl.algorithms.mix_grpo_flash import mix_grpo_flash
 from genrl.algorithms.neighbor_grpo import neighbor_grpo
@@ -19,7 +22,10 @@ __all__ = [
     "PolicyGradient",
     "dance_grpo",
     "draft",
+    "flow_cps",
     "flow_grpo",
+    "flow_grpo_fast",
+    "grpo_guard",
     "mix_grpo",
     "mix_grpo_flash",
     "neighbor_grpo",

@@ -4,6 +4,16 @@ from genrl.selection.anchors import EveryMember, RandomAnchors
 from genrl.selection.every import Every
 from genrl.selection.members import BestAndWorst, Everyone
 from genrl.selection.random_subset import RandomSubset
+from genrl.selection.random_window import RandomWindow
 from genrl.selection.sliding_window import SlidingWindow
 
-__all__ = ["BestAndWorst", "Every", "EveryMember", "Everyone", "RandomAnchors", "RandomSubset", "SlidingWindow"]
+__all__ = [
+    "BestAndWorst",
+    "Every",
+    "EveryMember",
+    "Everyone",
+    "RandomAnchors",
+    "RandomSubset",
+    "RandomWindow",
+    "SlidingWindow",
+]
