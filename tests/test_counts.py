@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from genrl.config import resolve
+from genrl.estimate.work import work
 from genrl.registry import entries
 from genrl.run import build
+from genrl.schedule import shift_grid
 
 COUNTS = ("forwards", "snapshot_forwards", "reference_forwards", "backwards", "decodes", "optimizer_steps")
 PROMPTS, GROUP, STEPS = 2, 4, 8
@@ -38,9 +40,15 @@ EXPECTED = {
     "flow-grpo-fast": (STEPS * GROUP, 0, 0, GROUP * FAST, 1),
     "flow-cps": (STEPS * GROUP, 0, 0, GROUP * (STEPS - 1), 1),
     "grpo-guard": (STEPS * GROUP, 0, 0, GROUP * (STEPS - 1), 1),
+    "temp-flow-grpo": (2 + GROUP, 0, GROUP, GROUP, 1),
+    "branch-grpo": (1 + 2 + GROUP * (STEPS - 2), 0, 0, 2 + GROUP * (STEPS - 2), 1),
 }
 #: What a recipe needs beside.
 OWN = {"draft": ["rewards=[scenes-quality]"]}
+
+
+#: What a recipe needs beside SMALL. TempFlow-GRPO of two seeds with two branches each, which two steps leave no choice where.
+OWN = {"temp-flow-grpo": ["steps.seeds=2", "steps.branches=2", "sampling.steps=2"]}
 
 
 def test_every_shipped_recipe_is_counted() -> None:
@@ -64,6 +72,22 @@ def test_counts_equal_the_formulas(algorithm: str, tmp_path: Path) -> None:
         "optimizer_steps": updates,
     }
     assert row["encodes"] == len({prompt.text for prompt in trainer.prompts.draw(0, PROMPTS)})
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "nodes", "edges"),
+    [
+        # 20 steps, splits at 0, 3, 6 and 9; the last edges are not trained.
+        ("branch-grpo", 1 + 3 * 2 + 3 * 4 + 3 * 8 + 10 * 16, 3 * 2 + 3 * 4 + 3 * 8 + 10 * 16),
+        # 10 steps, 4 seeds with 6 branches at each step but the last: the trunks, and what follows each branch.
+        ("temp-flow-grpo", 9 * 4 + 24 * sum(range(1, 10)), 216),
+    ],
+)
+def test_trees_of_the_papers_cost_their_nodes_and_edges(algorithm: str, nodes: int, edges: int) -> None:
+    config = resolve(algorithm, preset="none", sets=["train.prompts_per_iteration=1"])
+    counts = work(config, shift_grid(config.sampling.steps, 3.0)).counts
+    assert (counts["forwards"], counts["backwards"]) == (nodes, edges)
+    assert nodes < config.sampling.steps * config.sampling.group_size
 
 
 CALL = ["model.call={guidance_scale: 1.0, use_resolution_binning: false}"]

@@ -1,5 +1,6 @@
 """Recipes: one file each. A recipe is a function that returns a composition with the paper's constants, and nothing else."""
 
+from genrl.algorithms.branch_grpo import branch_grpo
 from genrl.algorithms.dance_grpo import dance_grpo
 from genrl.algorithms.direct_gradient import DirectGradient
 from genrl.algorithms.draft import draft
@@ -13,6 +14,7 @@ from genrl.algorithms.mix_grpo_flash import mix_grpo_flash
 from genrl.algorithms.neighbor_grpo import neighbor_grpo
 from genrl.algorithms.neighbor_grpo_paper import neighbor_grpo_paper
 from genrl.algorithms.policy_gradient import PolicyGradient
+from genrl.algorithms.temp_flow_grpo import temp_flow_grpo
 from genrl.protocols import Algorithm
 
 __all__ = [
@@ -20,6 +22,7 @@ __all__ = [
     "DirectGradient",
     "ForwardProcess",
     "PolicyGradient",
+    "branch_grpo",
     "dance_grpo",
     "draft",
     "flow_cps",
@@ -30,4 +33,5 @@ __all__ = [
     "mix_grpo_flash",
     "neighbor_grpo",
     "neighbor_grpo_paper",
+    "temp_flow_grpo",
 ]
