@@ -43,8 +43,8 @@ class Prompt:
 
     @property
     def caption(self) -> str:
-        """What stands under the picture: the prompt, after the request that it was written for."""
-        return self.text if self.request is None else f"{self.request} → {self.text}"
+        """What stands under the picture: the prompt, on a line after the request that it was written for."""
+        return self.text if self.request is None else f"{self.request}\n-> {self.text}"
 
 
 @dataclass(frozen=True)

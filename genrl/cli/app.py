@@ -24,6 +24,7 @@ from genrl.cli.serve_reward import serve_reward
 from genrl.cli.show import show
 from genrl.cli.snr import snr
 from genrl.cli.train import train
+from genrl.cli.train_prompter import train_prompter
 
 app = typer.Typer(
     cls=SentenceGroup,
@@ -34,6 +35,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(train)
+app.command()(train_prompter)
 app.command()(sample)
 app.command("eval")(evaluate)
 app.command()(compare)

@@ -99,6 +99,11 @@ class Driver:
             for text in texts:
                 self.run((text,))
 
+    def forget(self, texts: Sequence[str]) -> None:
+        """Keep the encodings of these texts no longer."""
+        for kept in self._encodings.values():
+            kept.forget(texts)
+
     def together(self, text: str) -> Hashable:
         """Texts for which this is equal may stand in one batch."""
         return tuple(kept.together(text) for kept in self._encodings.values() if text in kept)

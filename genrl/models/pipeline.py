@@ -97,6 +97,11 @@ class DiffusersModel:
             self._encoded.update(new)
         return Condition(tuple(texts)), len(new)
 
+    def forget(self, texts: Sequence[str]) -> None:
+        """Keep the encodings of these texts no longer; for texts without end, such as those that a language model writes."""
+        self._driver.forget(texts)
+        self._encoded.difference_update(texts)
+
     def latent_shape(self) -> tuple[int, ...]:
         """Shape of one latent as the pipeline prepares it (FLUX: packed, (tokens, channels))."""
         return tuple(self._driver.start().latents.shape[1:])

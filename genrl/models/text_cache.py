@@ -72,6 +72,12 @@ class Encodings:
                 leaves = zip(self._row(text), self._kinds, strict=True)
                 self._shapes[text] = tuple(leaf.shape if kind == "rows" else None for leaf, kind in leaves)
 
+    def forget(self, texts: Sequence[str]) -> None:
+        """Keep these texts no longer; the two that outputs are learnt from stay."""
+        for text in set(texts) - {SHORT, LONG}:
+            if text in self._rows:
+                del self._rows[text], self._shapes[text]
+
     def batch(self, texts: tuple[str, ...], device: torch.device) -> Any:
         """The outputs for a batch, equal to what the pipeline would have encoded for it."""
         return _outputs(self._assembled(texts, device))

@@ -17,6 +17,8 @@ from genrl.errors import RunFolderError
 from genrl.tracking import MetricsLog
 
 CONFIG, METRICS, ALARMS = "config.yaml", "metrics.jsonl", "alarms.jsonl"
+#: What a finished run leaves: a flow model, or a prompt writer.
+RESULTS = ("model", "writer")
 #: What the configuration of any run has.
 SECTIONS = {"algorithm", "sampling", "model", "rewards", "prompts", "train", "evaluation", "run"}
 #: A run that has written nothing for this many of its longest iterations, and at least so many seconds, has stopped.
@@ -65,7 +67,7 @@ class RunFolder:
 
     @property
     def finished(self) -> bool:
-        return self.done >= self.asked and (self.path / "model").is_dir()
+        return self.done >= self.asked and any((self.path / name).is_dir() for name in RESULTS)
 
     @cached_property
     def written(self) -> float:

@@ -8,7 +8,7 @@ import importlib
 import importlib.util
 import inspect
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
@@ -42,12 +42,18 @@ def resolve_reward(
     place, colon, attribute = target.rpartition(":")
     if not colon:
         return RewardTerm(label or target, _construct(entry("reward", target).target, options, target), share, on_failure)
+    found = function_at(place, attribute)
+    return RewardTerm(label or attribute, _construct(found, options, target), share, on_failure)
+
+
+def function_at(place: str, attribute: str) -> Callable[..., Any]:
+    """The callable of that name in a module or a file `path/to/file.py`; RewardError if there is none."""
     module = _load_file(place) if place.endswith(".py") else _load_module(place)
     found = getattr(module, attribute, None)
     if not callable(found):
         own = {name for name, value in vars(module).items() if getattr(value, "__module__", None) == module.__name__}
         raise RewardError(f"{place} has no function {attribute!r}{suggestion(attribute, own)}")
-    return RewardTerm(label or attribute, _construct(found, options, target), share, on_failure)
+    return found
 
 
 def _split_weight(text: str) -> tuple[str, float | None]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 #: Pictures are enlarged to about this many pixels, small ones without smoothing so that every pixel shows.
 TILE = 192
 CAPTION = 30
+LINE = 15
 GAP = 6
 #: The text chunk of a grid's PNG that says where its pictures are and what each was asked for.
 TILES = "genrl-tiles"
@@ -44,7 +45,9 @@ def contact_sheet(
 ) -> Image.Image:
     """Tiles in rows with a caption under each; `headers` name the columns. `info[TILES]` holds places and captions."""
     columns = max(len(row) for row in rows)
-    tall = max(image.height for row in rows for image in row) + CAPTION + GAP
+    written = [[wrapped(text) for text in texts] for texts in captions]
+    below = max(CAPTION, LINE * max(len(lines) for texts in written for lines in texts))
+    tall = max(image.height for row in rows for image in row) + below + GAP
     wide = max(image.width for row in rows for image in row) + GAP
     top = CAPTION if headers else GAP
     sheet = Image.new("RGB", (columns * wide + GAP, top + len(rows) * tall), "white")
@@ -57,10 +60,14 @@ def contact_sheet(
             x, y = GAP + j * wide, top + i * tall
             sheet.paste(image, (x, y))
             places.append({"caption": text, "box": (x, y, x + image.width, y + image.height)})
-            lines = "\n".join(textwrap.wrap(text, 30)[:2])
-            pen.multiline_text((x, y + image.height + 2), lines, fill="black", font=font, spacing=1)
+            pen.multiline_text((x, y + image.height + 2), "\n".join(written[i][j]), fill="black", font=font, spacing=1)
     sheet.info[TILES] = json.dumps(places)
     return sheet
+
+
+def wrapped(caption: str) -> list[str]:
+    """The lines of a caption, at most two for each line that it has itself."""
+    return [line for part in caption.split("\n") for line in textwrap.wrap(part, 30)[:2]]
 
 
 def save_before_after(path: Path, before: Tensor, after: Tensor, captions: Sequence[str], columns: int = 8) -> None:

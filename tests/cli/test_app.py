@@ -42,7 +42,9 @@ def started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[RunCo
     return calls
 
 
-@pytest.mark.parametrize("command", ["--help", "train --help", "sample -h", "serve-reward -h", "--version"])
+@pytest.mark.parametrize(
+    "command", ["--help", "train --help", "train-prompter -h", "sample -h", "serve-reward -h", "--version"]
+)
 def test_help_answers_without_heavy_libraries(command: str) -> None:
     code = (
         "import sys\nfrom genrl.cli.app import app\n"
@@ -67,6 +69,8 @@ def test_import_is_lazy_and_complete() -> None:
 FLAGS = {
     "train": "--algo --config --device --dry-run --max-steps --model --output --preset --prompts --push-to-hub --resume"
     " --reward --seed --set",
+    "train-prompter": "--config --device --dry-run --max-steps --model --output --requests --resume --reward --seed --set"
+    " --text-reward --writer",
     "compare": "--device --output --prompts --re-evaluate --reward --samples --seed --set --steps",
     "eval": "--device --output --prompts --reward --samples --seed --set --steps",
     "export": "--checkpoint --output --push-to-hub --set",

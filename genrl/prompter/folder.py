@@ -1,0 +1,50 @@
+"""What a trained prompt writer leaves on disk: a folder of transformers or peft, and beside its weights how it is asked."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from genrl.errors import RunFolderError
+
+#: In the folder of a run: the finished writer. In the folder of a writer: how it is asked.
+WRITER, RECORD = "writer", "prompter.json"
+#: How peft calls the configuration of an adapter.
+ADAPTER = "adapter_config.json"
+
+
+@dataclass(frozen=True)
+class Record:
+    """template: with the request's place in it. max_new_tokens: the longest prompt that it was trained to write."""
+
+    template: str
+    max_new_tokens: int
+
+    def write(self, folder: Path) -> None:
+        (folder / RECORD).write_text(json.dumps({"template": self.template, "max_new_tokens": self.max_new_tokens}, indent=1))
+
+
+def read_record(folder: Path) -> Record | None:
+    """None where a folder has no record, as one that genrl did not train."""
+    path = folder / RECORD
+    if not path.is_file():
+        return None
+    try:
+        return Record(**json.loads(path.read_text()))
+    except (ValueError, TypeError) as error:
+        raise RunFolderError(f"{path} is damaged ({error}); restore it, or delete it and set writer.template.") from None
+
+
+def is_writer_run(folder: Path) -> bool:
+    """Whether a run of `train-prompter` has been finished there."""
+    return (folder / WRITER).is_dir()
+
+
+def weights_of(path: str) -> str:
+    """Where the weights of a writer are: of a finished run its `writer`, of a local folder its full path, else the hub id."""
+    folder = Path(path).expanduser()
+    if not folder.is_dir():
+        return path
+    # An adapter remembers its base by path, and is read from other working directories as well.
+    return str((folder / WRITER if is_writer_run(folder) else folder).resolve())
