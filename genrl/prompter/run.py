@@ -9,14 +9,17 @@ from typing import Any
 
 import torch
 import yaml
+from transformers.trainer_utils import get_last_checkpoint
 
+from genrl import files
 from genrl.config.resume import FILE
-from genrl.errors import CheckpointError, GenrlError
+from genrl.errors import GenrlError
 from genrl.interrupt import Interrupt
 from genrl.judging.identity import base_version
 from genrl.judging.protocol import card_of, held_out_evaluator, prompt_sources, reward_panel
 from genrl.judging.source import Found, load
 from genrl.monitoring import Watch
+from genrl.persistence import Progress
 from genrl.policy import WeightedPolicy
 from genrl.prompter.asking import Asking
 from genrl.prompter.callback import RunCallback
@@ -67,12 +70,13 @@ def start(config: PrompterConfig, resume: bool = False) -> int:
     reporter.watch = Watch(config.flow.alarms, parts.judge.rewards.trained)
     weights = {"source": str(folder), "model": config.flow.model.path, "version": base_version(config.flow.model)}
     reporter.card = card_of(config.flow, parts.judge.evaluator, parts.judge.rewards).with_weights(weights)
-    checkpoint = _last_checkpoint(folder) if resume else None
-    if checkpoint:
-        reporter.resume(int(checkpoint.rpartition("-")[2]))
+    checkpoint = get_last_checkpoint(str(folder)) if resume else None
+    if resume:
+        step = int(checkpoint.rpartition("-")[2]) if checkpoint else 0
+        reporter.resume(Progress(step, step if checkpoint else None))  # a step is evaluated before it is saved
     else:
-        (folder / FILE).write_text(to_yaml(config))
-        (folder / "environment.yaml").write_text(yaml.safe_dump(environment() | {"trl": version("trl")}))
+        files.write_text(folder / "environment.yaml", yaml.safe_dump(environment() | {"trl": version("trl")}))
+    files.write_text(folder / FILE, to_yaml(config))
     stop = Interrupt()
     on_alarm = config.flow.evaluation.stop_on_alarm
     try:
@@ -162,14 +166,6 @@ def _lora(writer: WriterSettings) -> Any:
 
 def _keep(trainer: Any, parts: Parts, folder: Path) -> None:
     """The finished writer with its tokenizer and how it is asked, as transformers or peft load it."""
-    trainer.save_model(str(folder))
-    Record(parts.asking.template, parts.grpo.max_completion_length).write(folder)
-
-
-def _last_checkpoint(folder: Path) -> str:
-    from transformers.trainer_utils import get_last_checkpoint
-
-    found = get_last_checkpoint(str(folder))
-    if found is None:
-        raise CheckpointError(f"{folder} has no checkpoint to go on from; start a new run with --output.")
-    return found
+    with files.whole_folder(folder) as draft:
+        trainer.save_model(str(draft))
+        Record(parts.asking.template, parts.grpo.max_completion_length).write(draft)
