@@ -114,6 +114,13 @@ class WeightedPolicy:
         self.counts["decodes"] += len(latents)
         return self.model.decode(latents)
 
+    def media_shape(self) -> tuple[int, ...]:
+        return self.model.media_shape()
+
+    def encode_media(self, media: Tensor) -> Tensor:
+        """Pictures or frames (B, *media_shape) in [0, 1] -> latents (B, *L), by the model's own autoencoder."""
+        return self.model.encode_media(media)
+
     def reward(self, latents: Tensor, prompts: Sequence[Prompt]) -> tuple[Tensor, Metrics]:
         """The weighted sum (B,) of the rewards of latents (B, *L), differentiable in them, and what was measured of each."""
         assert self.rate is not None, "the trainer says how, for algorithms with `reward_gradient`"

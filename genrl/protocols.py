@@ -178,6 +178,12 @@ class Policy(Protocol):
         """Context manager: inside it, `velocity` answers with that weight set ("current", "reference", "ema", ...)."""
         ...
 
+    def media_shape(self) -> tuple[int, ...]: ...
+
+    def encode_media(self, media: Tensor) -> Tensor:
+        """Pictures or frames (B, *media_shape) in [0, 1] -> latents (B, *L), without gradient."""
+        ...
+
     def reward(self, latents: Tensor, prompts: Sequence[Prompt]) -> tuple[Tensor, Metrics]:
         """Weighted sum (B,) of the rewards, differentiable in the latents (B, *L); for algorithms with `reward_gradient`."""
         ...
@@ -278,6 +284,14 @@ class FlowModel(Protocol):
 
     def decode(self, latents: Tensor) -> Tensor:
         """(B, *L) -> images (B, 3, H, W) or frames (B, F, 3, H, W), float32 in [0, 1]."""
+        ...
+
+    def media_shape(self) -> tuple[int, ...]:
+        """(3, H, W) or (F, 3, H, W) of what is decoded."""
+        ...
+
+    def encode_media(self, media: Tensor) -> Tensor:
+        """(B, *media_shape) in [0, 1] -> latents (B, *L) float32 that decode to it, as far as the autoencoder is one."""
         ...
 
     def save(self, folder: Any, weights: str) -> None:

@@ -110,6 +110,12 @@ class _Ledger:
         self.decoded.append(len(latents))
         return torch.zeros(len(latents), 3, 1, 1)
 
+    def media_shape(self) -> tuple[int, ...]:
+        return (3, 1, 1)
+
+    def encode_media(self, media: Tensor) -> Tensor:
+        return torch.zeros(len(media), 1)
+
     def save(self, folder: Any, weights: str) -> None:
         raise ModelError("There are no weights to save.")
 

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from genrl.errors import ModelError
+from genrl.models.encoding import Arrived, Listener
 from genrl.models.requirements import trainable
 from genrl.models.scheduler_proxy import Answered, Moment, Reply, SchedulerProxy, leave
 from genrl.models.text_cache import SHORT, Encodings
@@ -67,7 +68,7 @@ class Driver:
         self._prepared: dict[tuple[int, torch.device], Prepared] = {}
         self._texts: tuple[str, ...] = ()
         self._latents: Tensor | None = None
-        self._asking = False
+        self._asking, self._exact = False, False
         # The pipeline's own noise is never used; it must not be drawn from the global generator either.
         self._generator = torch.Generator()
 
@@ -120,6 +121,23 @@ class Driver:
         """Everything after the last step, with gradient where that is enabled."""
         with self._at_work():
             return self.run((SHORT,) * len(latents), latents, output_type=output_type)[0]
+
+    def tail(self, latents: Tensor) -> Tensor:
+        """What the pipeline hands to its autoencoder for latents (B, *L), in float32; where it has none, what it returns."""
+        vae = self._pipe.components.get("vae")
+        self._exact = True
+        try:
+            if vae is None:
+                return self.run((SHORT,) * len(latents), latents, output_type="pt")[0]
+            self._pipe.__dict__["vae"] = Listener(vae)
+            self.run((SHORT,) * len(latents), latents, output_type="pt")
+        except Arrived as arrived:
+            return arrived.z
+        finally:
+            self._exact = False
+            if vae is not None:
+                self._pipe.__dict__["vae"] = vae
+        raise ModelError("The pipeline decodes without its autoencoder, so pictures cannot be encoded; choose another.")
 
     def run(
         self,
@@ -185,7 +203,8 @@ class Driver:
             # Only shape, dtype and device are ever read of the latents: a view of one zero stands for them.
             self._prepared[size] = Prepared(noise.new_zeros(()).expand(noise.shape), empty, axis, rest)
         prepared = self._prepared[size]
-        latents = prepared.latents if self._latents is None else self._latents.to(prepared.latents.dtype)
+        dtype = torch.float32 if self._exact else prepared.latents.dtype
+        latents = prepared.latents if self._latents is None else self._latents.to(dtype)
         if latents.shape != prepared.latents.shape:
             raise ModelError(
                 f"Latents of shape {tuple(latents.shape)} do not fit this pipeline, which prepares "

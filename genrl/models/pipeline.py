@@ -16,6 +16,7 @@ from genrl.errors import ConfigError, ModelError
 from genrl.models.batches import Batches
 from genrl.models.conversion import conversion_of
 from genrl.models.driver import Driver
+from genrl.models.encoding import Rearrangement, encoded
 from genrl.models.gradients import let_gradients_through
 from genrl.models.media import differentiable, makes_video, output_type_of, to_tensor
 from genrl.models.offloading import Offloaded
@@ -70,10 +71,12 @@ class DiffusersModel:
             module.requires_grad_(False)
         for network in networks:
             let_gradients_through(network)
-        at_work = Offloaded(others, next(networks[0].parameters()).device).at_work if offload else nullcontext
+        self._at_work = Offloaded(others, next(networks[0].parameters()).device).at_work if offload else nullcontext
         store = dict if encodings is None else partial(StoredRows, encodings)
-        self._driver = Driver(pipe, self.call, at_work, store)
+        self._driver = Driver(pipe, self.call, self._at_work, store)
         self._encoded: set[str] = set()
+        self._media_shape: tuple[int, ...] = ()
+        self._rearrangement: Rearrangement | None = None
         self._grids: dict[int, tuple[float, ...]] = {}
         #: The scheduler's own timestep (1,) for each sigma of a grid that was asked for.
         self._timesteps: dict[float, Tensor] = {}
@@ -171,7 +174,13 @@ class DiffusersModel:
         Differentiable where the latents are. Then all rows are decoded at once, because their graphs are kept.
         """
         if torch.is_grad_enabled() and latents.requires_grad:
-            return differentiable(self.pipe, partial(self._driver.finish, latents), latents.device)
+            media = differentiable(self.pipe, partial(self._driver.finish, latents), latents.device)
+            if media.shape[1:] != self.media_shape():
+                raise ModelError(
+                    f"{type(self.pipe).__name__} resizes pictures of {tuple(media.shape[1:])} to {self.media_shape()}, where "
+                    "no gradient follows; set model.call.use_resolution_binning=false."
+                )
+            return media
         output_type = output_type_of(self.pipe)
 
         def finish(limit: int | None) -> Tensor:
@@ -180,6 +189,40 @@ class DiffusersModel:
 
         with torch.no_grad():
             return self._decode_rows.attempt(finish, len(latents))
+
+    def media_shape(self) -> tuple[int, ...]:
+        """(3, H, W), or (F, 3, H, W) of videos, of what is decoded; one latent is, at the first call."""
+        if not self._media_shape:
+            with torch.no_grad():
+                latent = torch.zeros(1, *self.latent_shape(), device=self.device)
+                self._media_shape = tuple(self.decode(latent).shape[1:])
+        return self._media_shape
+
+    def encode_media(self, media: Tensor) -> Tensor:
+        """(B, *media_shape) in [0, 1] -> latents (B, *L) that decode to it, float32, as far as the autoencoder is one.
+
+        Without gradient, and the same for the same picture: the mode of the autoencoder's distribution. ModelError for a
+        pipeline that does more to its latents than to rearrange, scale and shift them before it decodes them.
+        """
+        if media.shape[1:] != self.media_shape():
+            raise ModelError(
+                f"{tuple(media.shape[1:])} is no picture of this pipeline, which makes {self.media_shape()}; resize it first."
+            )
+        with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
+            if self._rearrangement is None:
+                self._rearrangement = Rearrangement.of(self._driver.tail, self.latent_shape(), self.device)
+            found = self._rearrangement
+            if found is None:
+                raise ModelError(
+                    f"{type(self.pipe).__name__} does more to its latents than to rearrange and scale them before it decodes "
+                    "them, so pictures cannot be encoded; choose a method that samples its pictures."
+                )
+
+            def encode(limit: int | None) -> Tensor:
+                with self._at_work():
+                    return torch.cat([encoded(self.pipe, found, part) for part in media.split(limit or len(media))])
+
+            return self._decode_rows.attempt(encode, len(media))
 
     def save(self, folder: str | Path, weights: str) -> None:
         """ "full": a pipeline folder for `DiffusionPipeline.from_pretrained`; "lora": a file for `load_lora_weights`."""

@@ -106,6 +106,21 @@ def check_decodes_into_pictures(model: FlowModel) -> None:
     expect(bool((pictures >= 0.0).all() & (pictures <= 1.0).all()), "Decoded pictures leave [0, 1].")
 
 
+@torch.no_grad()
+def check_encodes_pictures_into_latents(model: FlowModel) -> None:
+    """How well they decode again depends on weights; that they are latents does not."""
+    shape = model.media_shape()
+    pictures = torch.rand((2, *shape), generator=torch.Generator().manual_seed(0)).to(model.device)
+    latents = model.encode_media(pictures)
+    expect(latents.shape == (2, *model.latent_shape()), f"Encoded are latents (B, *L), got {tuple(latents.shape)}.")
+    expect(latents.dtype == torch.float32, f"Latents are float32, got {latents.dtype}.")
+    expect(bool(latents.isfinite().all()), "A latent is NaN or infinite.")
+    expect(model.decode(latents).shape == pictures.shape, "Encoded pictures decode to another shape.")
+    for b in range(2):
+        sentence = f"Picture {b} alone must be encoded as it is in a batch"
+        expect_close(model.encode_media(pictures[b : b + 1])[0], latents[b], sentence, rtol=1e-3, atol=1e-4)
+
+
 def _condition(model: FlowModel) -> Condition:
     return model.encode(TEXTS)[0]
 
@@ -125,4 +140,5 @@ CHECKS = (
     check_velocity_is_pure,
     check_gradient_reaches_the_weights,
     check_decodes_into_pictures,
+    check_encodes_pictures_into_latents,
 )

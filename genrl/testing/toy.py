@@ -116,6 +116,12 @@ class ToyModel:
     def decode(self, latents: Tensor) -> Tensor:
         return latents.float().sigmoid()
 
+    def media_shape(self) -> tuple[int, ...]:
+        return SHAPE
+
+    def encode_media(self, media: Tensor) -> Tensor:
+        return media.float().clamp(0.01, 0.99).logit()
+
     def save(self, folder: Any, weights: str) -> None:
         Path(folder).mkdir(parents=True, exist_ok=True)
         save_file(self.network.state_dict(), Path(folder) / "network.safetensors")
