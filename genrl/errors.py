@@ -2,7 +2,12 @@
 
 
 class GenrlError(Exception):
-    """Base of every error that is the user's to mend."""
+    """Base of every error that is the user's to mend.
+
+    shared: whether every process of the run raises it, so that one of them may speak for all.
+    """
+
+    shared: bool = False
 
 
 class ConfigError(GenrlError):

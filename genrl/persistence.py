@@ -15,6 +15,7 @@ from genrl.errors import CheckpointError
 from genrl.monitoring import Best
 from genrl.optimization import Optimization
 from genrl.policy import WeightedPolicy
+from genrl.processes import ALONE, Processes
 
 #: Of a run's folder, where its checkpoints are.
 CHECKPOINTS = "checkpoints"
@@ -46,20 +47,27 @@ class Persistence:
     identity: Mapping[str, Any]
     keep: int
     export: Callable[[Path, int], None] | None = None
+    processes: Processes = ALONE
 
     @property
     def root(self) -> Path:
         return self.folder / CHECKPOINTS
 
     def save(self, progress: Progress) -> Path:
-        """Write a checkpoint of this iteration boundary; returns its folder."""
+        """Have the main process write a checkpoint of this iteration boundary; returns its folder."""
+        snapshot = self._snapshot(progress)
+        return self.processes.together(lambda: self._write(progress, snapshot))
+
+    def _write(self, progress: Progress, snapshot: checkpoint.Snapshot) -> Path:
         step, export = progress.step, self.export
+        if not self.processes.main:
+            return self.root
         for log in self.folder.glob("*.jsonl"):
             files.sync(log)  # a checkpoint must not outlive the rows before it
         return checkpoint.save(
             self.root,
             step,
-            self._snapshot(progress),
+            snapshot,
             self.keep,
             export and (lambda model: export(model, step)),
             progress.best.step,

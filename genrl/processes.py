@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import torch
-from accelerate import Accelerator
+from accelerate import PartialState
+from accelerate.utils import gather, pad_across_processes, reduce
 from torch import Tensor
 
 from genrl import errors
@@ -19,17 +20,20 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Processes:
-    """Every method but `share` is called by all processes in the same order; without an accelerator there is one process."""
+    """Every method but `share` is called by all processes in the same order; without a state there is one process.
 
-    accelerator: Accelerator | None = None
+    state: accelerate's, once the processes have found each other.
+    """
+
+    state: PartialState | None = None
 
     @property
     def count(self) -> int:
-        return self.accelerator.num_processes if self.accelerator else 1
+        return self.state.num_processes if self.state else 1
 
     @property
     def index(self) -> int:
-        return self.accelerator.process_index if self.accelerator else 0
+        return self.state.process_index if self.state else 0
 
     @property
     def main(self) -> bool:
@@ -43,25 +47,29 @@ class Processes:
 
     def tell(self, message: Any) -> list[Any]:
         """What each process says, in their order. It travels as JSON: nothing that comes over a network is unpickled."""
-        if self.accelerator is None or self.count == 1:
+        if self.state is None or self.count == 1:
             return [message]
         text = torch.frombuffer(bytearray(json.dumps(message, default=str).encode()), dtype=torch.uint8)
-        padded = self.accelerator.pad_across_processes(text.to(self.accelerator.device), pad_index=ord(" "))
-        return [json.loads(row.tobytes()) for row in self.accelerator.gather(padded).view(self.count, -1).cpu().numpy()]
+        padded = pad_across_processes(text.to(self.state.device), pad_index=ord(" "))
+        return [json.loads(row.tobytes()) for row in gather(padded).view(self.count, -1).cpu().numpy()]
 
     def gather(self, rows: Tensor, counts: Sequence[int]) -> Tensor:
         """The rows (n, *shape) of all processes, one process after the other, on the CPU; counts: the n of each."""
-        if self.accelerator is None or self.count == 1:
+        if self.state is None or self.count == 1:
             return rows.cpu()
-        padded = self.accelerator.pad_across_processes(rows.to(self.accelerator.device))
-        parts = self.accelerator.gather(padded).cpu().split(max(counts)) if any(counts) else [rows.cpu()]
+        padded = pad_across_processes(rows.to(self.state.device))
+        parts = gather(padded).cpu().split(max(counts)) if any(counts) else [rows.cpu()]
         return torch.cat([part[:count] for part, count in zip(parts, counts, strict=False)])
 
     def anywhere(self, flags: Sequence[bool]) -> list[bool]:
         """Which of the flags are set on any process."""
-        if self.accelerator is None or self.count == 1:
+        if self.state is None or self.count == 1:
             return list(flags)
-        return self.accelerator.reduce(torch.tensor(flags, device=self.accelerator.device).int(), "sum").bool().tolist()
+        return reduce(torch.tensor(flags, device=self.state.device).int(), "sum").bool().tolist()
+
+    def mean(self, values: Tensor) -> Tensor:
+        """The mean over processes, the same bits on each."""
+        return reduce(values, "mean") if self.count > 1 else values
 
     def together(self, work: Callable[[], T]) -> T:
         """`work()`, or on every process the error that it raises on one of them, so that none waits for one that is gone."""
@@ -71,8 +79,14 @@ class Processes:
         except errors.GenrlError as error:
             failure = error
         for kind, text in filter(None, self.tell(failure and [type(failure).__name__, str(failure)])):
-            raise failure or getattr(errors, kind)(text)
+            raise _shared(failure or getattr(errors, kind)(text))
         return answer  # type: ignore[return-value]
+
+    def agree(self, value: Any, what: str) -> None:
+        """TrainingError if the processes do not have the same; what: what it is, for the message."""
+        if len({json.dumps(told) for told in self.tell(value)}) > 1:
+            sentence = f"The processes of this run differ in {what}; resume it from an earlier checkpoint."
+            raise _shared(errors.TrainingError(sentence))
 
     def level(self, updates: list[list[Unit]]) -> Iterator[tuple[list[Unit], int]]:
         """The units of each optimizer step on this process, and their rows over all processes.
@@ -81,11 +95,16 @@ class Processes:
         """
         told = [rows for rows in self.tell([sum(unit.weight for unit in units) for units in updates]) if rows]
         if len({len(rows) for rows in told}) > 1:
-            raise errors.TrainingError(
-                "The processes disagree on how often the optimizer steps: the algorithm's `updates` depends on the number or "
-                "the contents of groups, so it can only be trained with one process."
+            sentence = (
+                "The processes disagree on how often the optimizer steps: the algorithm's `updates` depends on the number"
             )
+            raise _shared(errors.TrainingError(f"{sentence} or the contents of groups, so it needs a single process."))
         return zip(updates or [[] for _ in range(len(told[0]) if told else 0)], map(sum, zip(*told, strict=True)), strict=True)
+
+
+def _shared(error: errors.GenrlError) -> errors.GenrlError:
+    error.shared = True
+    return error
 
 
 #: One process, of a program that trains nothing.

@@ -26,15 +26,14 @@ class Replicas:
 
     def average(self) -> None:
         """A parameter that no process asked keeps no gradient, so the optimizer passes it over as on one process."""
-        accelerator = self.processes.accelerator
-        if accelerator is None or self.processes.count == 1:
+        if self.processes.count == 1:
             return
         asked = self.processes.anywhere([parameter.grad is not None for parameter in self.parameters])
         for parameter, anywhere in zip(self.parameters, asked, strict=True):
             if anywhere and parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
         for bucket in _buckets([parameter.grad for parameter in self.parameters if parameter.grad is not None]):
-            flat = accelerator.reduce(torch.cat([gradient.flatten() for gradient in bucket]), "mean")
+            flat = self.processes.mean(torch.cat([gradient.flatten() for gradient in bucket]))
             parts = flat.split([gradient.numel() for gradient in bucket])
             torch._foreach_copy_(bucket, [part.view_as(gradient) for part, gradient in zip(parts, bucket, strict=True)])
 

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from rich.console import Console
 from rich.markup import escape
+from rich.table import Table
 
 from genrl import checkpoint, files
 from genrl.eval_card import EvalCard
@@ -201,6 +202,9 @@ class RunReporter:
         if len(first.images):
             path = self.folder / "grids" / "before-after.png"
             save_before_after(path, first.images, last.images, last.prompts)
+
+    def show(self, table: Table) -> None:
+        self.console.print(table)
 
     def say(self, text: str) -> None:
         self.console.print(text, highlight=False, soft_wrap=True)

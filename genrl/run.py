@@ -6,6 +6,7 @@ import os
 import platform
 import subprocess
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -14,14 +15,14 @@ from typing import Any
 
 import torch
 import yaml
-from accelerate import Accelerator
 from accelerate.utils import set_seed
 
 import genrl
 from genrl import checkpoint, files
 from genrl.algorithms import Algorithm
 from genrl.config import RunConfig, check_algorithm, check_reward_gradient, deciding, model_folder, to_plain, to_yaml
-from genrl.errors import ConfigError, GenrlError
+from genrl.engine import accelerator_of, meet
+from genrl.errors import GenrlError
 from genrl.export import Exporter
 from genrl.hub import upload
 from genrl.interrupt import Interrupt
@@ -33,9 +34,11 @@ from genrl.models.loading import DTYPES, silence_bars
 from genrl.models.switches import apply_switches, check_switches
 from genrl.monitoring import Watch
 from genrl.policy import WeightedPolicy
+from genrl.quiet import QuietReporter
 from genrl.reporting import RunReporter
 from genrl.selfcheck import check_start, first_update
 from genrl.settings import ModelSettings
+from genrl.tracking import geometry_table
 from genrl.trainer import Trainer
 
 #: Of what decides a run's numbers, the weights that it trains.
@@ -46,9 +49,17 @@ RECORDED = ("torch", "diffusers", "transformers", "accelerate", "peft", "dataset
 
 def start(config: RunConfig, resume: bool = False) -> int:
     """Run to the end, or to Ctrl-C; returns the exit status. `config.run.output` is the run's folder."""
+    processes = meet(config)
+    config = replace(config, run=replace(config.run, output=processes.tell(config.run.output)[0]))
     folder = Path(config.run.output)
     folder.mkdir(parents=True, exist_ok=True)
-    reporter = RunReporter(folder, config.algorithm_name, config.train.max_steps)
+    reporter: Any = QuietReporter(processes.index)
+    if processes.main:
+        reporter = RunReporter(folder, config.algorithm_name, config.train.max_steps)
+    if processes.count > 1:
+        from genrl.estimate.sharing import geometry_of  # estimates load models as runs do
+
+        reporter.show(geometry_table(geometry_of(config, processes.count)))
     trainer = build(config, folder, reporter)
     weights = {"source": str(folder), "model": config.model.path, "version": trainer.identity[BASE]}
     reporter.card = card_of(config, trainer.evaluator, trainer.rewards).with_weights(weights)
@@ -59,9 +70,10 @@ def start(config: RunConfig, resume: bool = False) -> int:
     if resume:
         trainer.restore()
         reporter.resume(trainer.progress)
-    else:
+    elif processes.main:
         files.write_text(folder / "environment.yaml", yaml.safe_dump(environment()))
-    files.write_text(folder / "config.yaml", to_yaml(config))
+    if processes.main:
+        files.write_text(folder / "config.yaml", to_yaml(config))
     stop = Interrupt()
     try:
         with stop, reporter:
@@ -71,12 +83,12 @@ def start(config: RunConfig, resume: bool = False) -> int:
         reporter.report("stopped")
         raise
     finished = trainer.step >= config.train.max_steps
-    if finished:
+    if finished and processes.main:
         with files.whole_folder(folder / checkpoint.MODEL) as draft:
             exporter(config, folder, trainer.policy)(draft, trainer.step)
     reporter.conclude(trainer.step, finished, trainer.best, config.evaluation.patience)
     reporter.report("finished" if finished else "stopped")
-    if finished and config.run.hub_model_id:
+    if finished and processes.main and config.run.hub_model_id:
         again = f"genrl export {folder} --push-to-hub {config.run.hub_model_id}"
         repository, private = config.run.hub_model_id, config.run.hub_private_repo
         reporter.uploaded(upload(folder / checkpoint.MODEL, repository, private, again))
@@ -95,14 +107,7 @@ def build(config: RunConfig, folder: Path, reporter: Any, policy: WeightedPolicy
     prompts, heldout = prompt_sources(config)
     if config.model.path == "scenes":
         silence_bars()
-    accelerator = Accelerator(
-        cpu=config.run.device == "cpu",
-        mixed_precision=config.train.mixed_precision,
-        log_with=list(config.run.report_to) or None,
-        project_dir=folder,
-    )
-    if accelerator.num_processes > 1:
-        raise ConfigError("This version trains with one process; start it without a launcher.")
+    accelerator = accelerator_of(config, folder)
     if config.run.threads:
         torch.set_num_threads(config.run.threads)
     set_seed(config.run.seed)

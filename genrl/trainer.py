@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import torch
-from accelerate import Accelerator
+from accelerate import Accelerator, PartialState
 
 from genrl.data_protocols import PromptSource
 from genrl.errors import ModelError, RewardError, TrainingError
@@ -75,11 +75,11 @@ class Trainer:
     moved: bool = False
 
     def __post_init__(self) -> None:
-        self.processes = Processes(self.accelerator)
+        self.processes = Processes(PartialState())
         weights = Replicas(self.policy.parameters(), self.processes)
         self.optimization = Optimization(weights, self.train, self.accelerator)
         self.persistence = Persistence(
-            self.folder, self.policy, self.optimization, self.identity, self.run.save_total_limit, self.export
+            self.folder, self.policy, self.optimization, self.identity, self.run.save_total_limit, self.export, self.processes
         )
         self.sigmas = sigma_grid(self.policy.model, self.sampling.steps, self.sampling.shift)
         if self.algorithm.reward_gradient:
@@ -196,6 +196,7 @@ class Trainer:
         """Score held-out prompts under the averaged weights if there are any, else under the current ones."""
         with self.accelerator.autocast(), self.policy.using("ema" if self.train.ema_decay else "current"):
             evaluation = self.evaluator(self.policy, self.rewards, processes=self.processes)
+        self.processes.agree(evaluation.weights, "the weights")
         best = self.best.after(self.step, evaluation.values, self.evaluation.best_by)
         self.reporter.evaluation(self.step, evaluation)
         self.best, self.evaluated, self.saved = best, self.step, None
@@ -213,7 +214,8 @@ class Trainer:
 
     def restore(self) -> None:
         """Continue from the newest good checkpoint of the run's folder."""
-        progress = self.persistence.restore()
+        progress = self.processes.together(self.persistence.restore)
+        self.processes.agree(progress.step, "the checkpoint to go on from, so its folder has to be one that all machines share")
         self.step, self.evaluated, self.best = progress.step, progress.evaluated, progress.best
         self.saved = None if self.evaluated is None else self.step
         if self.best.outwaited(self.evaluation.patience):

@@ -17,13 +17,13 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 FLOORS = {
     0: "types protocols data_protocols forward_protocols registry errors randomness schedule spec bounds values settings "
-    "statistics eval_card files processes _version",
+    "statistics eval_card files processes launched geometry _version",
     1: "solvers perturbers selection surrogates advantages losses snapshots noising",
     2: "policy rollout models rewards prompts faithfulness scenes monitoring",
     3: "algorithms testing serving",
-    4: "trainer replicas drawn checkpoint persistence optimization evaluation metering reporting report tracking snr hub"
-    " doctor",
-    5: "config export judging run selfcheck estimate bench interrupt prompter",
+    4: "trainer replicas drawn checkpoint persistence optimization evaluation metering reporting quiet report tracking"
+    " snr hub doctor",
+    5: "config export judging run selfcheck estimate bench engine interrupt prompter",
     6: "cli __main__ __init__",
 }
 FLOOR = {room: floor for floor, rooms in FLOORS.items() for room in rooms.split()}

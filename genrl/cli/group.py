@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
 
+from genrl import launched
 from genrl.errors import GenrlError
 
 #: What the user can mend exits like a wrong option, Ctrl-C as shells expect it.
@@ -23,7 +25,15 @@ class SentenceGroup(TyperGroup):
         except GenrlError as error:
             if os.environ.get("GENRL_TRACEBACK"):
                 raise
-            typer.secho(f"Error: {error}", fg="red", err=True)
+            if not _told_elsewhere(error):
+                where = f" (process {launched.rank()})" if launched.rank() else ""
+                typer.secho(f"Error{where}: {error}", fg="red", err=True)
             raise typer.Exit(MISTAKE) from None
         except KeyboardInterrupt:
             raise typer.Exit(INTERRUPTED) from None
+
+
+def _told_elsewhere(error: GenrlError) -> bool:
+    """Whether another process of the run says it: the first of the machine what is found before processes have met."""
+    met = "torch" in sys.modules and sys.modules["torch"].distributed.is_initialized()
+    return launched.rank() > 0 and error.shared if met else launched.local_rank() > 0

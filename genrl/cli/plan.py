@@ -27,12 +27,18 @@ def with_output(config: RunConfig) -> RunConfig:
     return dataclasses.replace(config, run=dataclasses.replace(config.run, output=str(folder)))
 
 
-def print_plan(config: RunConfig, console: Console | None = None) -> None:
+def print_plan(config: RunConfig, console: Console | None = None, processes: int = 1) -> None:
+    """The plan, and how an iteration is shared out if there are several processes."""
     table = Table("setting", "value", title=f"The plan of {config.algorithm_name}", title_justify="left")
     for name, value in plan_rows(config):
         table.add_row(name, value)
     console = console or Console()
     console.print(table)
+    if processes > 1:
+        from genrl.estimate.sharing import geometry_of
+        from genrl.tracking import geometry_table
+
+        console.print(geometry_table(geometry_of(config, processes)))
     console.print("All that can be checked before weights are loaded is in order. Nothing was run.", soft_wrap=True)
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from genrl import launched
 from genrl.errors import ConfigError
 
 
@@ -80,10 +81,12 @@ def train(
         settled = resumed(resume, algo=algo, sets=set_ or (), flags=flags)
     else:
         settled = resolve(algo, preset=preset, config=config, sets=set_ or (), flags=flags)
-    settled = with_output(settled)
+    if launched.rank() == 0:  # the others learn it when they meet
+        settled = with_output(settled)
     check(settled, resuming=resume is not None)
     if dry_run:
-        print_plan(settled)
+        if launched.rank() == 0:
+            print_plan(settled, processes=launched.count())
         return
     from genrl.run import start
 

@@ -8,10 +8,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from genrl import launched
 from genrl.config.resume import FILE
 from genrl.config.run_config import RunConfig
 from genrl.config.world import SCENES, model_folder
 from genrl.errors import ConfigError, ModelError, PromptError, RewardError
+from genrl.geometry import prompts_of_each
 from genrl.hub import check_repository
 from genrl.registry import entries, suggestion
 from genrl.settings import ModelSettings, PromptSettings, RewardSettings, RunSettings, TrainSettings
@@ -29,9 +31,10 @@ def check(config: RunConfig, resuming: bool = False) -> None:
     check_prompts(config.prompts)
     check_device(config.run, config.train)
     check_trackers(config.run)
+    prompts_of_each(config.train.prompts_per_iteration, launched.count())
     if config.run.hub_model_id:
         check_repository(config.run.hub_model_id)
-    if config.run.output:
+    if config.run.output and launched.rank() == 0:  # elsewhere the main process may have begun to write
         check_output(Path(config.run.output), resuming)
 
 
