@@ -48,6 +48,9 @@ class ForwardProcess:
     #: It learns from scores, which need no gradient.
     reward_gradient: ClassVar[bool] = False
 
+    #: It learns from scores, which need no gradient.
+    reward_gradient: ClassVar[bool] = False
+
     @property
     def asked(self) -> frozenset[str]:
         """The weight sets that learning asks beside the current one."""
