@@ -156,8 +156,7 @@ def test_constants_are_complete(recipe: str) -> None:
     named = {setting.partition("=")[0] for setting in constants(recipe)}
     plain = to_plain(resolve(recipe, preset="none"))["algorithm"] | entries("algorithm")[recipe].facts["run"]
     for path, value in flat(plain).items():
-        key = re.sub(r"\.0\.", f".{plain['regularizers'][0]['name']}.", path) if ".0." in path else path
-        key = key.removesuffix(".name")
+        key = re.sub(r"(\.\d+)?\.name$", "", path)  # items of a list are named together
         if value not in (None, [], recipe) and not key.startswith("regularizers"):
             assert key in named, f"the page of {recipe} does not name {key} ({value})"
 
