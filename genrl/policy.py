@@ -27,6 +27,7 @@ COUNTED = (
     "snapshot_forwards",
     "reference_forwards",
     "backwards",
+    "idle_backwards",
     "decodes",
     "encodes",
     "optimizer_steps",
@@ -39,7 +40,8 @@ class WeightedPolicy:
 
     counts: rows through the network without gradient (`forwards` of the weights that sample or learn, `snapshot_forwards` and
     `reference_forwards` of others that learning looks at) and with gradient (`backwards`), latents decoded, texts encoded,
-    and network `calls`; the trainer adds `optimizer_steps`.
+    and network `calls`; the trainer adds `optimizer_steps`, and as `idle_backwards` the rows that it did not ask because their
+    groups teach nothing.
     """
 
     def __init__(self, model: FlowModel, weight_sets: frozenset[str] = frozenset(), *, lora: bool = False) -> None:

@@ -89,17 +89,23 @@ class Processes:
             raise _shared(errors.TrainingError(sentence))
 
     def level(self, updates: list[list[Unit]]) -> Iterator[tuple[list[Unit], int]]:
-        """The units of each optimizer step on this process, and their rows over all processes.
+        """The units to ask for each optimizer step on this process, and the rows of all units over all processes.
 
-        A process that has lost all its groups to failed rewards has no updates, and takes part in those of the others.
+        A unit of idle groups alone is not asked, unless no process has any other: a gradient of 0 is not the same to the
+        optimizer as none. A process that has lost all its groups to failed rewards has no updates, and takes part in those
+        of the others.
         """
-        told = [rows for rows in self.tell([sum(unit.weight for unit in units) for units in updates]) if rows]
-        if len({len(rows) for rows in told}) > 1:
+        counted = [(sum(unit.weight for unit in units), sum(unit.live for unit in units)) for units in updates]
+        told = [part for part in self.tell(counted) if part]
+        if len({len(part) for part in told}) > 1:
             sentence = (
                 "The processes disagree on how often the optimizer steps: the algorithm's `updates` depends on the number"
             )
             raise _shared(errors.TrainingError(f"{sentence} or the contents of groups, so it needs a single process."))
-        return zip(updates or [[] for _ in range(len(told[0]) if told else 0)], map(sum, zip(*told, strict=True)), strict=True)
+        for n, parts in enumerate(zip(*told, strict=True)):
+            units = updates[n] if updates else []
+            rows, live = map(sum, zip(*parts, strict=True))
+            yield [unit for unit in units if unit.live] if live else units[:1], rows
 
 
 def _shared(error: errors.GenrlError) -> errors.GenrlError:

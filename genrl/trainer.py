@@ -148,6 +148,7 @@ class Trainer:
         advantages = estimator(scores, self.rewards.weights, plan)
         for group, advantage in zip(groups, advantages[own], strict=True):
             group.advantages = advantage.to(self.policy.device, non_blocking=True)
+            group.idle = not advantage.any()
         measured = reward_metrics(scores, advantages, self.rewards.weights, self.rewards.names)
         return groups, measured | noted | {"rewards/wait": waited}
 
@@ -176,6 +177,8 @@ class Trainer:
         self.moved = True
         norm, applied = self.optimization.step()
         self.policy.counts["optimizer_steps"] += self.processes.main  # all processes take it together
+        # Added up over processes, the rows of all units less those that were asked.
+        self.policy.counts["idle_backwards"] += self.processes.main * rows - sum(unit.weight for unit in units)
         meter.add({"skipped_updates": torch.full((), float(not applied), device=self.policy.device)}, 1)
         updates = self.optimization.updates
         if applied:
@@ -190,7 +193,7 @@ class Trainer:
             with self.accelerator.autocast():
                 loss, measured = self.algorithm.loss(self.policy, unit)
             self.accelerator.backward(guarded(loss) * (unit.weight * self.processes.count / rows))
-            meter.add(measured, unit.weight)
+            meter.add(measured, unit.live)
 
     def evaluate(self) -> Evaluation:
         """Score held-out prompts under the averaged weights if there are any, else under the current ones."""

@@ -188,7 +188,8 @@ class RolloutGroup:
     """One prompt and its G members: the unit of everything that is relative to a group.
 
     final (G, *L) is what gets decoded and scored; `kept` holds only the steps that the plan trains;
-    advantages (G, 1) or (G, T) are written once the rewards are in.
+    advantages (G, 1) or (G, T) are written once the rewards are in; `idle` then says whether all of them are 0, without asking
+    the device.
     """
 
     prompt: Prompt
@@ -197,6 +198,7 @@ class RolloutGroup:
     final: Tensor
     kept: dict[int, KeptStep]
     advantages: Tensor | None = None
+    idle: bool = False
 
     @property
     def size(self) -> int:
@@ -252,15 +254,23 @@ class Unit:
 
     parts: (group, members (B,)) pairs. `weight` counts rows, so that units of different sizes average correctly.
     point: for methods that ask at noised samples, where, over the rows of all parts; a member may then stand in several rows.
+    skips: whether idle groups add nothing to the gradient. They need not be asked then, enter no metric, and still count in
+        the mean.
     """
 
     parts: tuple[tuple[RolloutGroup, Tensor], ...]
     step: int = 0
     point: ForwardPoint | None = None
+    skips: bool = False
 
     @property
     def weight(self) -> int:
         return sum(len(members) for _, members in self.parts)
+
+    @property
+    def live(self) -> int:
+        """The rows that can add something to the gradient."""
+        return sum(len(members) for group, members in self.parts if not (self.skips and group.idle))
 
 
 @dataclass(frozen=True)

@@ -145,13 +145,19 @@ class PolicyGradient:
         )
 
     def updates(self, groups: Sequence[RolloutGroup], rows: int, rng: Randomness) -> Iterator[list[Unit]]:
-        """One list of units for each optimizer step; anchors are drawn once a rollout."""
+        """One list of units for each optimizer step; anchors are drawn once a rollout.
+
+        Without a penalty a group whose advantages are all 0 has no gradient. Such groups come last: they fill up the last unit
+        that is asked, whose shape stays what it is, and the rest need not be asked.
+        """
+        if not self.regularizers:
+            groups = sorted(groups, key=lambda group: group.idle)
         anchors = [self.anchors(group.size, rng.generator("anchors", group.prompt.index)) for group in groups]
         count = len(anchors[0])
         share = {"rollout": count, "anchor": 1}[self.update_every] if isinstance(self.update_every, str) else self.update_every
         for start in range(0, count, share):
             chosen = [members[start : start + share] for members in anchors]
-            yield [unit for t in groups[0].plan.steps for unit in _units(groups, chosen, t, rows)]
+            yield [unit for t in groups[0].plan.steps for unit in _units(groups, chosen, t, rows, not self.regularizers)]
 
     def loss(self, policy: Policy, unit: Unit) -> tuple[Tensor, Metrics]:
         """Learn: the train solver's step from the stored states, its ratio, the clipped objective, the regularizers."""
@@ -166,8 +172,9 @@ class PolicyGradient:
                 pick(step, own), pick(old, own), reference and pick(reference, own), group, members, t
             )
             losses.append(loss * len(members))
-            metrics.append((measured, len(members)))
-        return torch.stack(losses).sum() / unit.weight, merge(metrics)
+            if not (unit.skips and group.idle):
+                metrics.append((measured, len(members)))
+        return torch.stack(losses).sum() / unit.weight, merge(metrics) if metrics else {}
 
     def _group_loss(
         self, step: Step, old: Step, reference: Step | None, group: RolloutGroup, members: Tensor, t: int
@@ -194,7 +201,7 @@ def _remembers(solver: Solver) -> bool:
     return solver.step(lambda x, sigma: x, torch.ones(1, 1), 0.9, 0.8, None, True).carry is not None
 
 
-def _units(groups: Sequence[RolloutGroup], chosen: Sequence[Tensor], t: int, rows: int) -> Iterator[Unit]:
+def _units(groups: Sequence[RolloutGroup], chosen: Sequence[Tensor], t: int, rows: int, skips: bool) -> Iterator[Unit]:
     """Pack the chosen members that train step `t` into units of at most `rows` rows."""
     parts: list[tuple[RolloutGroup, Tensor]] = []
     room = rows
@@ -202,12 +209,12 @@ def _units(groups: Sequence[RolloutGroup], chosen: Sequence[Tensor], t: int, row
         left = members[torch.isin(members, group.kept[t].members)]
         while len(left):
             if not room:
-                yield Unit(tuple(parts), t)
+                yield Unit(tuple(parts), t, skips=skips)
                 parts, room = [], rows
             parts.append((group, left[:room]))
             left, room = left[room:], room - len(parts[-1][1])
     if parts:
-        yield Unit(tuple(parts), t)
+        yield Unit(tuple(parts), t, skips=skips)
 
 
 def merge(metrics: Sequence[tuple[Metrics, int]]) -> Metrics:
