@@ -25,6 +25,7 @@ def test_counts_are_the_trainers(algorithm: str) -> None:
         "snapshot_forwards": PROMPTS * snapshots,
         "reference_forwards": PROMPTS * references,
         "backwards": PROMPTS * backwards,
+        "idle_backwards": 0,
         "decodes": PROMPTS * GROUP,
         "encodes": PROMPTS,
         "optimizer_steps": updates,
