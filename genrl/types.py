@@ -188,8 +188,7 @@ class RolloutGroup:
     """One prompt and its G members: the unit of everything that is relative to a group.
 
     final (G, *L) is what gets decoded and scored; `kept` holds only the steps that the plan trains;
-    advantages (G, 1) or (G, T) are written once the rewards are in; `idle` then says whether all of them are 0, without asking
-    the device.
+    advantages (G, 1) or (G, T) are written once the rewards are in, and `idle` with them: whether all of them are 0.
     """
 
     prompt: Prompt
