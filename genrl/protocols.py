@@ -109,10 +109,11 @@ class AdvantageEstimator(Protocol):
 class RatioLoss(Protocol):
     """(log_ratio (B, C), advantage (B, C)) -> (scalar loss: mean over anchors, sum over candidates; metrics).
 
-    The only place that exponentiates a ratio.
+    The only place that exponentiates a ratio. divergence: (B,) KL of the anchor's step from the one of the rollout, the mean
+    over dimensions, without gradient; None where the steps have no noise or there are no steps.
     """
 
-    def __call__(self, log_ratio: Tensor, advantage: Tensor) -> tuple[Tensor, Metrics]: ...
+    def __call__(self, log_ratio: Tensor, advantage: Tensor, divergence: Tensor | None = None) -> tuple[Tensor, Metrics]: ...
 
 
 @slot("step-weight")

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from genrl.errors import ConfigError
-from genrl.losses import Uniform
+from genrl.losses import Uniform, gaussian_kl
 from genrl.protocols import (
     AdvantageEstimator,
     AnchorSelector,
@@ -78,6 +78,7 @@ class PolicyGradient:
         grid = tuple(1.0 - k / sampling.steps for k in range(sampling.steps + 1))
         plan = self.plan(0, grid, sampling, rng)
         self.anchors(sampling.group_size, rng.generator())
+        self.objective(torch.zeros(1, 1), torch.zeros(1, 1), torch.zeros(1) if self.surrogate.stochastic else None)
         surrogate = component_name(self.surrogate)
         if self.surrogate.stochastic and not all(plan.stochastic[t] for t in plan.steps):
             raise ConfigError(f"{surrogate} cannot score a deterministic step; set steps.stochastic=true.")
@@ -181,7 +182,8 @@ class PolicyGradient:
     ) -> tuple[Tensor, Metrics]:
         log_ratio, scored = self.surrogate.log_ratio(step, old, group, members, t)  # (B, C)
         advantage = group.advantage(self.surrogate.candidates(group, members), t).to(log_ratio)
-        loss, metrics = self.objective(log_ratio, advantage)
+        divergence = gaussian_kl(step, old).detach() if step.std > 0.0 else None
+        loss, metrics = self.objective(log_ratio, advantage, divergence)
         loss = self.step_weight(group.plan, t) * loss
         sigma, sigma_next = group.plan.sigmas[t], group.plan.sigmas[t + 1]
         for regularizer in self.regularizers:

@@ -7,9 +7,10 @@ from genrl.losses.awm import AWM
 from genrl.losses.clipped import Clipped
 from genrl.losses.crd import CRD
 from genrl.losses.dgpo import DGPO
+from genrl.losses.divergence_mask import DivergenceMask
 from genrl.losses.dpo import DPO
 from genrl.losses.nft import NFT
-from genrl.losses.regularizers import KLFlowGRPO, KLMean, KLOld, KLVelocity
+from genrl.losses.regularizers import KLFlowGRPO, KLMean, KLOld, KLVelocity, gaussian_kl
 from genrl.losses.step_weights import InverseInterval, NoiseLevel, Uniform
 from genrl.losses.velocity_kl import RewardedVelocityKL, VelocityKL
 
@@ -20,6 +21,7 @@ __all__ = [
     "DPO",
     "NFT",
     "Clipped",
+    "DivergenceMask",
     "InverseInterval",
     "KLFlowGRPO",
     "KLMean",
@@ -29,4 +31,5 @@ __all__ = [
     "RewardedVelocityKL",
     "Uniform",
     "VelocityKL",
+    "gaussian_kl",
 ]

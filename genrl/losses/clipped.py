@@ -39,7 +39,7 @@ class Clipped:
             if value is not None and not value > 0.0:
                 raise ConfigError(f"objective.{name} must be greater than 0, got {value}.")
 
-    def __call__(self, log_ratio: Tensor, advantage: Tensor) -> tuple[Tensor, Metrics]:
+    def __call__(self, log_ratio: Tensor, advantage: Tensor, divergence: Tensor | None = None) -> tuple[Tensor, Metrics]:
         """(B, C), (B, C) -> mean over anchors of the sum over candidates, and metrics under TRL's names.
 
         clip_ratio/low_mean and high_mean are the shares of terms that the clip masks on that side, region_mean is

@@ -39,8 +39,8 @@ def _mean_square(difference: Tensor) -> Tensor:
     return difference.square().flatten(1).mean(dim=1)
 
 
-def _gaussian_kl(step: Step, reference: Step | None) -> Tensor:
-    """(B,) KL of two Gaussians with the same std, the mean over dimensions."""
+def gaussian_kl(step: Step, reference: Step | None) -> Tensor:
+    """(B,) KL of two Gaussians with the same std, the mean over dimensions. ConfigError on a deterministic step."""
     if step.std <= 0.0:
         raise ConfigError("A deterministic step has no Gaussian KL; use the regularizer kl-velocity.")
     return _mean_square(step.mean - _reference(reference).mean) / (2.0 * step.std**2)
@@ -85,7 +85,7 @@ class KLMean:
 
     def __call__(self, step: Step, reference: Step | None, sigma: float, sigma_next: float, log_ratio: Tensor) -> Tensor:
         """(B,). ConfigError on a deterministic step."""
-        return self.beta * _gaussian_kl(step, reference)
+        return self.beta * gaussian_kl(step, reference)
 
 
 @register("regularizer", "kl-flow-grpo")
@@ -109,7 +109,7 @@ class KLFlowGRPO:
 
     def __call__(self, step: Step, reference: Step | None, sigma: float, sigma_next: float, log_ratio: Tensor) -> Tensor:
         """(B,). ConfigError on a deterministic step."""
-        return self.beta * (sigma - sigma_next) * _gaussian_kl(step, reference)
+        return self.beta * (sigma - sigma_next) * gaussian_kl(step, reference)
 
 
 @register("regularizer", "kl-old")

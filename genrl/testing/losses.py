@@ -39,15 +39,16 @@ def check_pulls_back_from_the_wrong_side(loss: RatioLoss) -> None:
 
 def check_averages_anchors_and_adds_candidates(loss: RatioLoss) -> None:
     log_ratio, advantage = 1e-5 * _advantage(seed=1), _advantage()
-    once, _ = loss(log_ratio, advantage)
-    anchors, _ = loss(log_ratio.repeat(2, 1), advantage.repeat(2, 1))
-    candidates, _ = loss(log_ratio.repeat(1, 2), advantage.repeat(1, 2))
+    once, _ = loss(log_ratio, advantage, _far(log_ratio))
+    anchors, _ = loss(log_ratio.repeat(2, 1), advantage.repeat(2, 1), _far(log_ratio).repeat(2))
+    candidates, _ = loss(log_ratio.repeat(1, 2), advantage.repeat(1, 2), _far(log_ratio))
     expect_close(anchors, once, "Twice the same anchors must leave the loss as it is", rtol=1e-5, atol=1e-7)
     expect_close(candidates, 2 * once, "Twice the same candidates must double the loss", rtol=1e-5, atol=1e-7)
 
 
 def check_reports_numbers_without_a_graph(loss: RatioLoss) -> None:
-    _, metrics = loss(torch.zeros(B, C, requires_grad=True), _advantage())
+    log_ratio = torch.zeros(B, C, requires_grad=True)
+    _, metrics = loss(log_ratio, _advantage(), _far(log_ratio))
     expect_metrics(metrics)
 
 
@@ -85,9 +86,14 @@ def expect_metrics(metrics: Metrics) -> None:
         expect(bool(value.isfinite()), f"The metric {name!r} is {value.item()}.")
 
 
+def _far(log_ratio: Tensor) -> Tensor:
+    """(B,) divergences beyond every threshold."""
+    return log_ratio.new_ones(len(log_ratio))
+
+
 def _slope(loss: RatioLoss, log_ratio: Tensor, advantage: Tensor) -> tuple[Tensor, Tensor]:
     log_ratio = log_ratio.clone().requires_grad_()
-    value, _ = loss(log_ratio, advantage)
+    value, _ = loss(log_ratio, advantage, _far(log_ratio))
     expect(value.ndim == 0 and bool(value.isfinite()), "A loss is a finite scalar.")
     (slope,) = torch.autograd.grad(value, log_ratio)
     return value.detach(), slope

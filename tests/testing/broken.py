@@ -195,38 +195,38 @@ class ByPosition(Broken):
 
 
 class WrongSign(Broken):
-    def __call__(self, log_ratio, advantage):
+    def __call__(self, log_ratio, advantage, divergence=None):
         return self.base(log_ratio, -advantage)
 
 
 class Unclipped(Broken):
-    def __call__(self, log_ratio, advantage):
+    def __call__(self, log_ratio, advantage, divergence=None):
         return -(advantage * log_ratio.exp()).sum(1).mean(), {}
 
 
 class Hardclipped(Broken):
     """Clips on both sides, so a bad step is never taken back."""
 
-    def __call__(self, log_ratio, advantage):
+    def __call__(self, log_ratio, advantage, divergence=None):
         return -(advantage * log_ratio.exp().clamp(0.8, 1.2)).sum(1).mean(), {}
 
 
 class MeanOverAll(Broken):
-    def __call__(self, log_ratio, advantage):
+    def __call__(self, log_ratio, advantage, divergence=None):
         return -(advantage * log_ratio.exp()).mean(), {"graph": log_ratio.mean()}
 
 
 class Partial(Broken):
     """Likes the members that come first."""
 
-    def __call__(self, log_ratio, advantage):
+    def __call__(self, log_ratio, advantage, divergence=None):
         return self.base(log_ratio, advantage * torch.linspace(2.0, 1.0, advantage.shape[1]))
 
 
 class Adds(Broken):
     """Sums over anchors, so a batch of twice the rows pushes twice as hard."""
 
-    def __call__(self, log_ratio, advantage):
+    def __call__(self, log_ratio, advantage, divergence=None):
         loss, metrics = self.base(log_ratio, advantage)
         return len(log_ratio) * loss, metrics
 
