@@ -44,6 +44,7 @@ EXPECTED = {
     "flow-grpo": (STEPS * GROUP, 0, GROUP * (STEPS - 1), GROUP * (STEPS - 1), 1),
     "flow-grpo-fast": (STEPS * GROUP, 0, 0, GROUP * FAST, 1),
     "flow-cps": (STEPS * GROUP, 0, 0, GROUP * (STEPS - 1), 1),
+    "flow-dppo": (STEPS * GROUP, 0, 0, GROUP * FAST, 1),
     "grpo-guard": (STEPS * GROUP, 0, 0, GROUP * (STEPS - 1), 1),
     "temp-flow-grpo": (2 + GROUP, 0, GROUP, GROUP, 1),
     "branch-grpo": (1 + 2 + GROUP * (STEPS - 2), 0, 0, 2 + GROUP * (STEPS - 2), 1),

@@ -178,6 +178,7 @@ METRIC_SOURCES = (
     ("genrl/surrogates/ratio_norm.py", ("log_ratio",)),
     ("genrl/surrogates/softmax_distance.py", ("_metrics",)),
     ("genrl/losses/clipped.py", ("__call__",)),
+    ("genrl/losses/divergence_mask.py", ("__call__",)),
     ("genrl/losses/nft.py", ("__call__",)),
     ("genrl/losses/awm.py", ("__call__",)),
     ("genrl/losses/dgpo.py", ("__call__",)),

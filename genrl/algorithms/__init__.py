@@ -9,6 +9,7 @@ from genrl.algorithms.diffusion_nft import diffusion_nft
 from genrl.algorithms.direct_gradient import DirectGradient
 from genrl.algorithms.draft import draft
 from genrl.algorithms.flow_cps import flow_cps
+from genrl.algorithms.flow_dppo import flow_dppo
 from genrl.algorithms.flow_grpo import flow_grpo
 from genrl.algorithms.flow_grpo_fast import flow_grpo_fast
 from genrl.algorithms.forward_process import ForwardProcess
@@ -35,6 +36,7 @@ __all__ = [
     "diffusion_nft",
     "draft",
     "flow_cps",
+    "flow_dppo",
     "flow_grpo",
     "flow_grpo_fast",
     "grpo_guard",

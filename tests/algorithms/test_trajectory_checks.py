@@ -1,4 +1,4 @@
-"""What a tree cannot be combined with is refused before any weight is loaded."""
+"""What trees and divergences cannot be combined with is refused before any weight is loaded."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pytest
 
 from genrl.algorithms import branch_grpo, neighbor_grpo, temp_flow_grpo
 from genrl.errors import ConfigError
+from genrl.losses import DivergenceMask
 from genrl.selection import BranchOnce
 from genrl.solvers import Euler, FlowSDE, Mixed
 from genrl.types import Sampling
@@ -24,6 +25,11 @@ def test_members_that_leave_an_ode_have_no_common_memory() -> None:
     recipe = replace(temp_flow_grpo(), solver=Mixed(sde=FlowSDE(0.7), ode=Euler()))
     with pytest.raises(ConfigError, match="flow-sde"):
         recipe.check(Sampling(steps=10, group_size=24))
+
+
+def test_a_divergence_needs_noise() -> None:
+    with pytest.raises(ConfigError, match="objective=clipped"):
+        replace(neighbor_grpo(), objective=DivergenceMask()).check(Sampling())
 
 
 def test_a_tree_that_does_not_fit_is_refused() -> None:

@@ -17,6 +17,7 @@ from tests.tiny_pipelines import build as tiny_pipeline
 RECIPES = {
     "flow-grpo-fast": ["steps.size=1", "sampling.steps=4"],
     "flow-cps": [],
+    "flow-dppo": ["steps.size=1"],
     "grpo-guard": [],
     "temp-flow-grpo": ["steps.seeds=2", "steps.branches=2"],
     "branch-grpo": [],

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from genrl.advantages import Within
-from genrl.algorithms import PolicyGradient, branch_grpo, flow_cps, flow_grpo_fast, grpo_guard, temp_flow_grpo
-from genrl.losses import KLFlowGRPO, Uniform
+from genrl.algorithms import PolicyGradient, branch_grpo, flow_cps, flow_dppo, flow_grpo_fast, grpo_guard, temp_flow_grpo
+from genrl.losses import DivergenceMask, KLFlowGRPO, Uniform
 from genrl.schedule import shift_grid
 from genrl.selection import Branching, BranchOnce
 from genrl.solvers import Euler, FlowSDE, Mixed
@@ -25,6 +25,7 @@ from genrl.types import Prompt, RolloutGroup, Sampling, Unit
 from tests.test_transcripts import RNG, SHAPE, Double, Field, ToyPolicy, members_of, moved, steps_of
 from tests.transcripts import branch_grpo as branch
 from tests.transcripts import flow_cps as cps
+from tests.transcripts import flow_dppo as dppo
 from tests.transcripts import flow_grpo_fast as fast
 from tests.transcripts import grpo_guard as guard
 from tests.transcripts import temp_flow_grpo as temp
@@ -74,6 +75,10 @@ CASES = {
         replace(flow_grpo_fast(), solver=Mixed(FlowSDE(0.8), Euler()), surrogate=Gaussian()), fast, on_window(rule="flow")
     ),
     "flow-cps": Case(flow_cps(), cps, on_steps()),
+    "flow-dppo": Case(replace(flow_dppo(), update_every=2), dppo, on_steps()),
+    "flow-dppo, wide region": Case(
+        replace(flow_dppo(), objective=DivergenceMask(threshold=1e-3)), dppo, on_steps(threshold=1e-3)
+    ),
     "grpo-guard": Case(grpo_guard(), guard, on_steps(clip=2e-6)),
     "grpo-guard, wide clip": Case(
         replace(grpo_guard(), objective=replace(grpo_guard().objective, epsilon=1e-3)), guard, on_steps(clip=1e-3)

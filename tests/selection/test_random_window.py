@@ -29,6 +29,13 @@ def test_every_start_is_as_likely():
     assert (counts / 3000 - 1 / 3).abs().max() < 0.03  # 3.5 standard deviations
 
 
+def test_single_steps_are_drawn_from_the_whole_range():
+    plans = windows(RandomWindow(contiguous=False), 10)
+    assert {step for plan in plans for step in plan.steps} == set(range(5))
+    assert all(len(plan.steps) == 3 and sum(plan.stochastic) == 3 for plan in plans)
+    assert any(plan.steps[2] - plan.steps[0] > 2 for plan in plans)
+
+
 def test_the_last_step_is_never_in_a_window():
     assert {plan.steps[-1] for plan in windows(RandomWindow(begin=0.5, end=1.0), 10)} == {7, 8}
 
