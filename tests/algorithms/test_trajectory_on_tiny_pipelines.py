@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 
 import pytest
 
 from genrl.config import resolve
 from genrl.run import build
-from tests.tiny_pipelines import build as tiny_pipeline
 
 RECIPES = {
     "flow-grpo-fast": ["steps.size=1", "sampling.steps=4"],
@@ -35,23 +32,6 @@ SETS = [
     "rewards=[colorfulness]",
     "update_every=2",
 ]
-
-
-@pytest.fixture(scope="module")
-def saved(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], list[str]]:
-    """Settings that name the folder of a family's pipeline and how it is called."""
-    root = tmp_path_factory.mktemp("tiny")
-    (root / "prompts.txt").write_text("a red cat\na blue dog\n")
-
-    @cache
-    def settings(family: str) -> list[str]:
-        tiny = tiny_pipeline(family)
-        tiny.pipe.save_pretrained(root / family)
-        call = [f"model.call.{name}={json.dumps(value)}" for name, value in tiny.call.items()]
-        prompts = [f"prompts.source={root / 'prompts.txt'}", "prompts.heldout_count=1"]
-        return [f"model.path={root / family}", *prompts, *call]
-
-    return settings
 
 
 @pytest.mark.parametrize("family", ["flux", *(pytest.param(name, marks=pytest.mark.slow) for name in ("sd3", "wan"))])
