@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 import torch
 from accelerate import Accelerator, DistributedType, PartialState
 from accelerate.utils import DynamoBackend, FullyShardedDataParallelPlugin
+from torch import nn
 
 from genrl import launched
 from genrl.config import RunConfig
 from genrl.errors import ConfigError
+from genrl.models.sharding import Shards
 from genrl.processes import Processes
 
 #: Engines that take the optimizer, or the network, into their own hands.
@@ -57,6 +60,14 @@ def accelerator_of(config: RunConfig, folder: Path) -> Accelerator:
 def sharded() -> bool:
     """Whether the launcher's configuration asks for FSDP."""
     return os.environ.get("ACCELERATE_USE_FSDP", "false").lower() == "true"
+
+
+def sharding_of(config: RunConfig) -> Callable[[Mapping[str, nn.Module]], Shards] | None:
+    """What shards the networks of a run; None if every process holds them in whole."""
+    processes, half = Processes(PartialState()), {"bf16": torch.bfloat16, "fp16": torch.float16}
+    if not sharded() or processes.count == 1:
+        return None
+    return partial(Shards, processes=processes, compute=half.get(config.train.mixed_precision))
 
 
 def _obstacles(config: RunConfig, accelerator: Accelerator) -> Iterator[str]:

@@ -11,6 +11,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from genrl.errors import TrainingError
+from genrl.models.sharding import gathered
 from genrl.settings import TrainSettings
 
 
@@ -77,7 +78,8 @@ class Optimization:
         """
         self.weights.average()
         limit = self.settings.max_grad_norm or math.inf
-        norm = float(self.accelerator.clip_grad_norm_(self.parameters, limit))
+        (total,) = gathered({"norm": self.accelerator.clip_grad_norm_(self.parameters, limit)}, keep=True).values()
+        norm = float(total)
         applied, searching = math.isfinite(norm), self._scale() > 1.0
         if applied or self.accelerator.scaler is not None:
             self.prepared.step()  # a scaler skips it by itself, and lowers its scale

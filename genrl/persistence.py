@@ -12,6 +12,7 @@ import torch
 
 from genrl import checkpoint, files
 from genrl.errors import CheckpointError
+from genrl.models.sharding import gathered, part_of
 from genrl.monitoring import Best
 from genrl.optimization import Optimization
 from genrl.policy import WeightedPolicy
@@ -53,6 +54,11 @@ class Persistence:
     def root(self) -> Path:
         return self.folder / CHECKPOINTS
 
+    @property
+    def newest(self) -> Path:
+        """The checkpoint that was written last."""
+        return checkpoint.found(self.root)[-1]
+
     def save(self, progress: Progress) -> Path:
         """Have the main process write a checkpoint of this iteration boundary; returns its folder."""
         snapshot = self._snapshot(progress)
@@ -74,8 +80,9 @@ class Persistence:
         )
 
     def _snapshot(self, progress: Progress) -> checkpoint.Snapshot:
-        tensors = {name: dict(self.policy.weight_set(name)) for name in ("current", *self.policy.stored_sets)}
-        tensors["optimizer"] = checkpoint.optimizer_tensors(self.optimization.optimizer)
+        sets = {name: self.policy.weight_set(name) for name in ("current", *self.policy.stored_sets)}
+        sets["optimizer"] = checkpoint.optimizer_tensors(self.optimization.optimizer)
+        tensors = {name: gathered(part, keep=self.processes.main) for name, part in sets.items()}
         tensors["torch_rng"] = {"state": torch.get_rng_state()}
         state = {
             "format": FORMAT,
@@ -99,7 +106,10 @@ class Persistence:
         self._check(snapshot.state)
         for name in ("current", *self.policy.stored_sets):
             self.policy.load_weight_set(name, snapshot.tensors[name])
-        checkpoint.load_optimizer_tensors(self.optimization.optimizer, snapshot.tensors["optimizer"])
+        parameters, moments = self.optimization.parameters, snapshot.tensors["optimizer"]
+        like = {key: parameters[int(key.split(".")[0])] for key in moments}
+        parts = {key: part_of(t, like[key]) if t.shape == like[key].shape else t for key, t in moments.items()}
+        checkpoint.load_optimizer_tensors(self.optimization.optimizer, parts)
         torch.set_rng_state(snapshot.tensors["torch_rng"]["state"])
         state = snapshot.state
         self.optimization.load_state(state["optimization"])

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint, set_checkpoint_early_stop
 
 from genrl.models.lora import disabled, required_adapter_layers
+from genrl.models.sharding import Shards, gathered, part_of
 from genrl.protocols import FlowModel, SnapshotRule, Velocity
 from genrl.types import Condition, Metrics, Prompt
 
@@ -44,9 +45,10 @@ class WeightedPolicy:
     groups teach nothing.
     """
 
-    def __init__(self, model: FlowModel, weight_sets: frozenset[str] = frozenset(), *, lora: bool = False) -> None:
-        self.model = model
-        self.lora = lora
+    def __init__(
+        self, model: FlowModel, weight_sets: frozenset[str] = frozenset(), *, lora: bool = False, shards: Shards | None = None
+    ) -> None:
+        self.model, self.lora, self.shards = model, lora, shards
         self.counts: Counter[str] = Counter()
         #: What `reward` asks; the trainer sets it for algorithms that learn from the gradient of the reward.
         self.rate: Callable[[Tensor, Sequence[Prompt]], tuple[Tensor, Metrics]] | None = None
@@ -57,7 +59,10 @@ class WeightedPolicy:
                 self._sets[name] = [parameter.detach().clone() for parameter in self.parameters()]
 
     def named_parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
-        """The trained parameters, `network.parameter` by name, in a fixed order."""
+        """The trained parameters, `network.parameter` by name, in a fixed order; of sharded ones this process's parts."""
+        if self.shards:
+            yield from self.shards.named.items()
+            return
         for network, module in self.model.networks.items():
             for name, parameter in module.named_parameters():
                 if parameter.requires_grad:
@@ -175,6 +180,9 @@ class WeightedPolicy:
 
     def _swap(self, weights: str) -> None:
         stored = self._sets[weights]
+        if self.shards:
+            self.shards.exchange(stored)
+            return
         for i, parameter in enumerate(self._swapped):
             parameter.data, stored[i] = stored[i], parameter.data
         # Autocast keeps its copy of a weight by the parameter, whose data are others from here on.
@@ -200,14 +208,17 @@ class WeightedPolicy:
     @torch.no_grad()
     def load_weight_set(self, weights: str, tensors: Mapping[str, Tensor]) -> None:
         for name, target in self.weight_set(weights).items():
-            target.copy_(tensors[name])
+            target.copy_(part_of(tensors[name], target))
+        if self.shards:
+            self.shards.renew()
 
     def digest(self) -> str:
         """The sha256 of the trained parameters as they stand, with their names; of all parameters where none is frozen."""
         total = hashlib.sha256()
         for name, parameter in self.named_parameters():
+            (whole,) = gathered({name: parameter.detach()}, keep=True).values()
             total.update(f"{name} {parameter.dtype} {tuple(parameter.shape)}".encode())
-            total.update(parameter.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
+            total.update(whole.cpu().contiguous().flatten().view(torch.uint8).numpy().data)
         return total.hexdigest()
 
     @property

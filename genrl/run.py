@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -16,12 +16,13 @@ from typing import Any
 import torch
 import yaml
 from accelerate.utils import set_seed
+from torch import nn
 
 import genrl
 from genrl import checkpoint, files
 from genrl.algorithms import Algorithm
 from genrl.config import RunConfig, check_algorithm, check_reward_gradient, deciding, model_folder, to_plain, to_yaml
-from genrl.engine import accelerator_of, meet
+from genrl.engine import accelerator_of, meet, sharding_of
 from genrl.errors import GenrlError
 from genrl.export import Exporter
 from genrl.hub import upload
@@ -31,6 +32,7 @@ from genrl.judging.protocol import card_of, held_out_evaluator, prompt_sources, 
 from genrl.models import DiffusersModel, add_lora, load_model
 from genrl.models.attention import try_attention
 from genrl.models.loading import DTYPES, silence_bars
+from genrl.models.sharding import Shards
 from genrl.models.switches import apply_switches, check_switches
 from genrl.monitoring import Watch
 from genrl.policy import WeightedPolicy
@@ -85,7 +87,10 @@ def start(config: RunConfig, resume: bool = False) -> int:
     finished = trainer.step >= config.train.max_steps
     if finished and processes.main:
         with files.whole_folder(folder / checkpoint.MODEL) as draft:
-            exporter(config, folder, trainer.policy)(draft, trainer.step)
+            if trainer.policy.shards:  # one process cannot ask the others for their parts
+                rebuilt(trainer.persistence.newest, draft, folder, config)
+            else:
+                exporter(config, folder, trainer.policy)(draft, trainer.step)
     reporter.conclude(trainer.step, finished, trainer.best, config.evaluation.patience)
     reporter.report("finished" if finished else "stopped")
     if finished and processes.main and config.run.hub_model_id:
@@ -114,7 +119,9 @@ def build(config: RunConfig, folder: Path, reporter: Any, policy: WeightedPolicy
     if config.model.attention:
         try_attention(config.model.attention, _network_dtype(config), accelerator.device)
     if policy is None:
-        policy = load_policy(config.model, config.algorithm, config.train.ema_decay > 0, accelerator.device, folder)
+        policy = load_policy(
+            config.model, config.algorithm, config.train.ema_decay > 0, accelerator.device, folder, sharding_of(config)
+        )
         apply_switches(policy.model.networks, config.model)
     return Trainer(
         algorithm=config.algorithm,
@@ -130,7 +137,7 @@ def build(config: RunConfig, folder: Path, reporter: Any, policy: WeightedPolicy
         accelerator=accelerator,
         reporter=reporter,
         identity=deciding(config) | {BASE: base_version(config.model), "processes": accelerator.num_processes},
-        export=exporter(config, folder, policy) if config.model.weights == "lora" else None,
+        export=exporter(config, folder, policy) if config.model.weights == "lora" and not policy.shards else None,
         first_update=first_update(config, policy, reporter),
     )
 
@@ -140,12 +147,26 @@ def exporter(config: RunConfig, folder: Path, policy: WeightedPolicy) -> Exporte
     return Exporter(config, folder, policy, "ema" if config.train.ema_decay else "current")
 
 
+def rebuilt(source: Path, folder: Path, run: Path, config: RunConfig) -> None:
+    """Write the weights of a checkpoint as a folder of their own: the base model, loaded again, with the tensors in it."""
+    snapshot = checkpoint.read(source)
+    policy = load_policy(config.model, config.algorithm, False, torch.device("cpu"))
+    policy.load_weight_set("current", snapshot.tensors["ema" if config.train.ema_decay else "current"])
+    Exporter(config, run, policy, "current")(folder, snapshot.state["step"])
+
+
 def load_policy(
-    settings: ModelSettings, algorithm: Algorithm, ema: bool, device: torch.device, folder: Path | None = None
+    settings: ModelSettings,
+    algorithm: Algorithm,
+    ema: bool,
+    device: torch.device,
+    folder: Path | None = None,
+    shard: Callable[[Mapping[str, nn.Module]], Shards] | None = None,
 ) -> WeightedPolicy:
     """The model with its trainable weights and the weight sets that the algorithm and the trainer need.
 
     folder: where text encodings go if they are kept on disk; None is the system's folder for temporary files.
+    shard: shares the weights of the networks out over processes.
     """
     model = load_model(
         model_folder(settings.path),
@@ -159,10 +180,16 @@ def load_policy(
         offload=settings.offload,
         encodings=(folder or Path(gettempdir())) if settings.encodings == "disk" else None,
     )
-    return policy_of(model, settings, algorithm, ema)
+    return policy_of(model, settings, algorithm, ema, shard)
 
 
-def policy_of(model: DiffusersModel, settings: ModelSettings, algorithm: Algorithm, ema: bool) -> WeightedPolicy:
+def policy_of(
+    model: DiffusersModel,
+    settings: ModelSettings,
+    algorithm: Algorithm,
+    ema: bool,
+    shard: Callable[[Mapping[str, nn.Module]], Shards] | None = None,
+) -> WeightedPolicy:
     """A model that was just loaded, with its trainable weights and the weight sets that are needed."""
     lora = settings.weights == "lora"
     if lora:
@@ -170,7 +197,8 @@ def policy_of(model: DiffusersModel, settings: ModelSettings, algorithm: Algorit
     for network in model.networks.values():
         if not lora:
             network.requires_grad_(True)
-    return WeightedPolicy(model, algorithm.weight_sets | ({"ema"} if ema else set()), lora=lora)
+    shards = shard(model.networks) if shard else None
+    return WeightedPolicy(model, algorithm.weight_sets | ({"ema"} if ema else set()), lora=lora, shards=shards)
 
 
 def _network_dtype(config: RunConfig) -> torch.dtype:

@@ -76,7 +76,7 @@ class Trainer:
 
     def __post_init__(self) -> None:
         self.processes = Processes(PartialState())
-        weights = Replicas(self.policy.parameters(), self.processes)
+        weights = self.policy.shards or Replicas(self.policy.parameters(), self.processes)
         self.optimization = Optimization(weights, self.train, self.accelerator)
         self.persistence = Persistence(
             self.folder, self.policy, self.optimization, self.identity, self.run.save_total_limit, self.export, self.processes

@@ -78,14 +78,7 @@ def _copied(source: Path, folder: Path) -> Path:
 
 
 def _rebuilt(source: Path, folder: Path, run: Path, config: RunConfig) -> Path:
-    """The pipeline folder of full weights: the base model with a checkpoint's tensors in it."""
-    import torch
+    from genrl.run import rebuilt
 
-    from genrl.export import Exporter
-    from genrl.run import load_policy
-
-    snapshot = checkpoint.read(source)
-    policy = load_policy(config.model, config.algorithm, False, torch.device("cpu"))
-    policy.load_weight_set("current", snapshot.tensors["ema" if config.train.ema_decay else "current"])
-    Exporter(config, run, policy, "current")(folder, snapshot.state["step"])
+    rebuilt(source, folder, run, config)
     return folder

@@ -77,7 +77,8 @@ def _replayed(policy: WeightedPolicy, group: RolloutGroup, autocast: Autocast) -
     """The relative error of the velocity in the replay of one group, and the gradient of its step."""
     with torch.enable_grad(), autocast():
         step, old = replay(policy, Euler(), [(group, torch.tensor([0]))], 0)
-    gradients = torch.autograd.grad(step.mean.square().sum(), policy.parameters(), allow_unused=True)
+    asked = [p for network in policy.model.networks.values() for p in network.parameters() if p.requires_grad]
+    gradients = torch.autograd.grad(step.mean.square().sum(), asked, allow_unused=True)
     start = group.kept[0].state
     return error(step.mean - start, old.mean - start), list(gradients)
 
