@@ -27,8 +27,8 @@ from genrl.errors import GenrlError
 from genrl.export import Exporter
 from genrl.hub import upload
 from genrl.interrupt import Interrupt
-from genrl.judging.identity import base_version
-from genrl.judging.protocol import card_of, held_out_evaluator, prompt_sources, reward_panel
+from genrl.judging.identity import base_version, writer_version
+from genrl.judging.protocol import card_of, held_out_evaluator, prompt_sources, reward_panel, rewritten
 from genrl.models import DiffusersModel, add_lora, load_model
 from genrl.models.attention import try_attention
 from genrl.models.loading import DTYPES, silence_bars
@@ -64,6 +64,7 @@ def start(config: RunConfig, resume: bool = False) -> int:
         reporter.show(geometry_table(geometry_of(config, processes.count)))
     trainer = build(config, folder, reporter)
     weights = {"source": str(folder), "model": config.model.path, "version": trainer.identity[BASE]}
+    weights |= writer_version(config.prompts)
     reporter.card = card_of(config, trainer.evaluator, trainer.rewards).with_weights(weights)
     reporter.watch = Watch(config.alarms, trainer.rewards.trained)
     if config.run.report_to:
@@ -123,12 +124,13 @@ def build(config: RunConfig, folder: Path, reporter: Any, policy: WeightedPolicy
             config.model, config.algorithm, config.train.ema_decay > 0, accelerator.device, folder, sharding_of(config)
         )
         apply_switches(policy.model.networks, config.model)
+    kept = folder if accelerator.is_main_process else None  # what is written for requests is the same on all
     return Trainer(
         algorithm=config.algorithm,
         policy=policy,
-        prompts=prompts,
+        prompts=rewritten(config, prompts, kept),
         rewards=rewards,
-        evaluator=held_out_evaluator(config, heldout),
+        evaluator=held_out_evaluator(config, heldout, kept),
         sampling=config.sampling,
         train=config.train,
         evaluation=config.evaluation,
@@ -136,7 +138,9 @@ def build(config: RunConfig, folder: Path, reporter: Any, policy: WeightedPolicy
         folder=folder,
         accelerator=accelerator,
         reporter=reporter,
-        identity=deciding(config) | {BASE: base_version(config.model), "processes": accelerator.num_processes},
+        identity=deciding(config)
+        | {BASE: base_version(config.model), "processes": accelerator.num_processes}
+        | writer_version(config.prompts),
         export=exporter(config, folder, policy) if config.model.weights == "lora" and not policy.shards else None,
         first_update=first_update(config, policy, reporter),
     )

@@ -82,6 +82,8 @@ class PromptSettings:
         for the model scenes, and an error for any other. `column` defaults to prompt, else text, else request.
     heldout: a second source for held-out prompts, or empty: the source's own held-out split if it has one, else
         `heldout_count` distinct texts are set aside.
+    prompter: a folder or hub id of a prompt writer that rewrites every text before the model sees it; rewards still judge by
+        the text that was there. Empty rewrites nothing.
     """
 
     source: str = ""
@@ -92,6 +94,7 @@ class PromptSettings:
     streaming: bool = False
     shuffle: bool = True
     revision: str | None = None
+    prompter: str = ""
 
 
 @dataclass(frozen=True)

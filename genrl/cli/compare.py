@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from genrl.judging.comparison import Place
+    from genrl.judging.judgement import Judgement
 
 
 def compare(
@@ -32,6 +33,9 @@ def compare(
     re_evaluate: Annotated[
         bool, typer.Option("--re-evaluate", help="Judge all anew, as the run of the first is evaluated.")
     ] = False,
+    prompter: Annotated[
+        str | None, typer.Option(help="A prompt writer: draw each model without it and with it.", show_default="each run's")
+    ] = None,
     output: Annotated[Path | None, typer.Option(help="A new folder.", show_default="comparisons/NAME-N")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting of all. Repeatable.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or mps.", show_default="auto")] = None,
@@ -49,30 +53,37 @@ def compare(
       genrl compare evals/before-1 evals/after-1
 
       genrl compare base runs/a runs/b/checkpoints/checkpoint-000100 --reward pickscore --re-evaluate
+
+      genrl compare base runs/neighbor-grpo-scenes-1 --prompter runs/prompter-scenes-1
     """
     from rich.console import Console
 
     from genrl.cli.evaluate import asked
-    from genrl.judging import comparison
     from genrl.judging.contest import Question, contenders, judge_all
-    from genrl.judging.figure import save_figure
     from genrl.judging.judge import new_folder
-    from genrl.judging.page import write_page
 
-    question = Question(set_ or (), device, asked(reward, samples, steps, seed), prompts, re_evaluate)
+    question = Question(set_ or (), device, asked(reward, samples, steps, seed), prompts, re_evaluate, prompter)
     everyone = contenders(sources, question)
     others = everyone[1].name if len(everyone) == 2 else f"{len(everyone) - 1}-others"
     folder = new_folder(output, Path("comparisons"), f"{everyone[0].name}-and-{others}")
     console = Console()
-    judged = judge_all(everyone, folder, console)
+    console.print(table(write_comparison(folder, judge_all(everyone, folder, console))))
+    said = f"figure.png, comparison.html (open it in a browser) and comparison.json are in {folder}"
+    console.print(said, soft_wrap=True, highlight=False)
+
+
+def write_comparison(folder: Path, judged: dict[str, Judgement]) -> dict[str, list[Place]]:
+    """The numbers, the figure and the page."""
+    from genrl.judging import comparison
+    from genrl.judging.figure import save_figure
+    from genrl.judging.page import write_page
+
     folder.mkdir(parents=True, exist_ok=True)
     places = comparison.compare(judged)
     comparison.write_numbers(folder / "comparison.json", judged, places)
     save_figure(folder / "figure.png", judged)
     write_page(folder / "comparison.html", judged, places)
-    console.print(table(places))
-    said = f"figure.png, comparison.html (open it in a browser) and comparison.json are in {folder}"
-    console.print(said, soft_wrap=True, highlight=False)
+    return places
 
 
 def table(places: dict[str, list[Place]]) -> Table:

@@ -25,6 +25,9 @@ def train(
     prompts: Annotated[
         str | None, typer.Option(help="A file (txt, jsonl, csv, parquet), a directory, a hub id or a registered name.")
     ] = None,
+    prompter: Annotated[
+        str | None, typer.Option(help="A prompt writer that rewrites every prompt; rewards judge by what it was asked.")
+    ] = None,
     config: Annotated[Path | None, typer.Option(help="A YAML file of settings, such as `genrl show` prints.")] = None,
     preset: Annotated[
         str | None, typer.Option(help="Shipped run settings, or none.", show_default="scenes for the model scenes")
@@ -68,6 +71,7 @@ def train(
         "model.path": model,
         "rewards": reward or None,
         "prompts.source": prompts,
+        "prompts.prompter": prompter,
         "run.output": None if output is None else str(output),
         "run.seed": seed,
         "train.max_steps": max_steps,

@@ -112,6 +112,10 @@ def check_prompts(prompts: PromptSettings) -> None:
     for source in filter(None, (prompts.source, prompts.heldout)):
         if source not in entries("prompts") and is_local(source):
             local_files(Path(source).expanduser())
+    if prompts.prompter:
+        from genrl.prompter.rewriting import check_rewriter
+
+        check_rewriter(prompts.prompter)
 
 
 def check_device(run: RunSettings, train: TrainSettings) -> None:

@@ -17,6 +17,7 @@ from genrl.judging.judge import judge
 from genrl.judging.judgement import Judgement, is_judgement, read_judgement
 from genrl.judging.protocol import Protocol
 from genrl.judging.source import Found, called, find
+from genrl.prompter.rewriting import check_rewriter
 
 #: What the untrained model of the first run is called.
 BASE = "base"
@@ -42,13 +43,17 @@ class Contender:
 
 @dataclass(frozen=True)
 class Question:
-    """What was asked for beside the sources: changes of their configurations, other prompts, one card for all."""
+    """What was asked for beside the sources: changes of their configurations, other prompts, one card for all.
+
+    prompter: a prompt writer; every model is then drawn from the requests as they are, and from what it writes for them.
+    """
 
     sets: Sequence[str] = ()
     device: str | None = None
     flags: Mapping[str, Any] | None = None
     prompts: str | None = None
     re_evaluate: bool = False
+    prompter: str | None = None
 
 
 def contenders(sources: Sequence[str], question: Question) -> list[Contender]:
@@ -56,7 +61,7 @@ def contenders(sources: Sequence[str], question: Question) -> list[Contender]:
 
     With `question.re_evaluate` all get the card of the first, which is that of its run with what was asked for changed.
     """
-    if len(sources) < 2:
+    if len(sources) < (1 if question.prompter else 2):
         raise ConfigError("There is nothing to compare; give at least two runs, checkpoints, folders, models, or `base`.")
     folders = {s: read_judgement(Path(s)) for s in sources if is_judgement(Path(s))}
     kept = {} if question.re_evaluate else folders
@@ -73,9 +78,9 @@ def contenders(sources: Sequence[str], question: Question) -> list[Contender]:
         if source in kept:
             everyone.append(Contender(name, source, judged=kept[source]))
         else:
-            found = models[source]
-            check_rewards(found.config.rewards)
-            everyone.append(Contender(name, source, found, Protocol.of(found.config, question.prompts)))
+            check_rewards(models[source].config.rewards)
+            for label, found in _with_and_without(name, models[source], question.prompter):
+                everyone.append(Contender(label, source, found, Protocol.of(found.config, question.prompts)))
     refuse_unequal({contender.name: contender.card for contender in everyone})
     return everyone
 
@@ -127,6 +132,18 @@ def _alike(found: Found, first: Found) -> Found:
     # Where a run keeps an average of its weights, that is its result, whatever the others do.
     train = replace(first.config.train, ema_decay=found.config.train.ema_decay)
     return Found(replace(first.config, model=model, train=train), found.tuned)
+
+
+def _with_and_without(name: str, found: Found, prompter: str | None) -> list[tuple[str, Found]]:
+    """A model as it is evaluated; if a writer is asked for, once without any writer and once with that one."""
+    if prompter is None:
+        return [(name, found)]
+    check_rewriter(prompter)
+    labels = {name: "", f"{name}+{called(prompter)}": prompter}
+    return [
+        (label, replace(found, config=replace(found.config, prompts=replace(found.config.prompts, prompter=writer))))
+        for label, writer in labels.items()
+    ]
 
 
 def _names(sources: Sequence[str]) -> list[str]:

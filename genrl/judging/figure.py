@@ -20,10 +20,16 @@ HEAD, LINE, SIZE = 30, 18, 15
 
 @dataclass(frozen=True)
 class Row:
-    """One prompt and what each method drew for it, from the same noise."""
+    """One prompt and what each method drew for it, from the same noise; by method, what a writer had made of it."""
 
     prompt: str
     pictures: dict[str, Path]
+    written: dict[str, str]
+
+    @property
+    def lines(self) -> list[str]:
+        """The prompt, and what writers made of it."""
+        return [self.prompt, *(f"{name}: {text}" for name, text in self.written.items())]
 
 
 def rows(judged: Mapping[str, Judgement], most: int) -> list[Row]:
@@ -31,7 +37,14 @@ def rows(judged: Mapping[str, Judgement], most: int) -> list[Row]:
     prompts = next(iter(judged.values())).prompts
     first = {prompt: sample for sample, prompt in reversed(list(enumerate(prompts)))}
     samples = sorted(first.values())[:most]
-    return [Row(prompts[i], {name: one.pictures[i] for name, one in judged.items()}) for i in samples]
+    return [
+        Row(
+            prompts[i],
+            {name: one.pictures[i] for name, one in judged.items()},
+            {name: one.written[i] for name, one in judged.items() if one.written},
+        )
+        for i in samples
+    ]
 
 
 def opened(path: Path) -> Image.Image:
@@ -47,7 +60,7 @@ def save_figure(path: Path, judged: Mapping[str, Judgement]) -> None:
     font, bold = ImageFont.load_default(SIZE), ImageFont.load_default(SIZE + 1)
     wide, tall = max(TILE, shown[0][0].width) + GAP, shown[0][0].height
     letters = int(wide * len(judged) / (SIZE * 0.52))
-    texts = [textwrap.wrap(row.prompt, letters)[:3] for row in rows(judged, ROWS)]
+    texts = [[line for text in row.lines for line in textwrap.wrap(text, letters)[:3]] for row in rows(judged, ROWS)]
     height = HEAD + sum(tall + LINE * len(lines) + 3 * GAP for lines in texts)
     sheet = Image.new("RGB", (wide * len(judged) + GAP, height), "white")
     pen = ImageDraw.Draw(sheet)

@@ -8,7 +8,8 @@ from pathlib import Path
 from huggingface_hub import try_to_load_from_cache
 
 from genrl.config import model_folder
-from genrl.settings import ModelSettings
+from genrl.prompter.folder import weights_of
+from genrl.settings import ModelSettings, PromptSettings
 
 
 def base_version(settings: ModelSettings) -> str:
@@ -17,6 +18,18 @@ def base_version(settings: ModelSettings) -> str:
     if not folder.is_dir():
         index = try_to_load_from_cache(settings.path, "model_index.json", revision=settings.revision)
         return f"commit {Path(index).parent.name}" if isinstance(index, str) else ""
+    return _digest(folder)
+
+
+def writer_version(prompts: PromptSettings) -> dict[str, str]:
+    """What a card says of the writer that rewrote its prompts: where it is, and the sha256 of its weights in a folder."""
+    if not prompts.prompter:
+        return {}
+    folder = Path(weights_of(prompts.prompter))
+    return {"prompter": prompts.prompter, "prompter_version": _digest(folder) if folder.is_dir() else ""}
+
+
+def _digest(folder: Path) -> str:
     total = hashlib.sha256()
     for path in sorted(folder.rglob("*.safetensors")):
         with path.open("rb") as file:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from genrl.errors import ConfigError
 from genrl.judging.drawing import autocast
-from genrl.judging.identity import base_version
+from genrl.judging.identity import base_version, writer_version
 from genrl.judging.judgement import PICTURES, Judgement
 from genrl.judging.pictures import write_pictures
 from genrl.judging.protocol import Protocol
@@ -38,11 +38,13 @@ def judge(found: Found, protocol: Protocol, folder: Path, source: str, console: 
         evaluation = evaluator(policy, protocol.rewards, keep)
     samples = range(protocol.card.samples)
     weights = {"source": source, "model": found.base.path, "version": base_version(found.base)}
+    weights |= writer_version(found.config.prompts)
     card = protocol.card.with_weights(weights).drawn(evaluation.resolution, evaluation.weights)
     judged = Judgement(
         folder=folder,
         card=card,
-        prompts=[evaluator.prompt(sample).text for sample in samples],
+        prompts=[evaluator.prompt(sample).asked for sample in samples],
+        written=[evaluator.prompt(sample).text for sample in samples] if found.config.prompts.prompter else (),
         pictures=[pictures[sample] for sample in samples],
         values=evaluation.values,
         failures={name: rows for name, rows in evaluation.failures.items() if rows},

@@ -23,6 +23,7 @@ class Judgement:
 
     prompts, pictures: of each sample. values: by name, `reward` first, (S,) float64 with NaN where there is no value.
     failures: for each reward by name, sample -> why it has no score.
+    written: what a prompt writer made of each sample's prompt; empty where there was no writer.
     """
 
     folder: Path
@@ -31,6 +32,7 @@ class Judgement:
     pictures: Sequence[Path]
     values: dict[str, np.ndarray]
     failures: dict[str, dict[int, str]]
+    written: Sequence[str] = ()
 
     def interval(self, name: str = "reward") -> Interval:
         return bootstrap(self.values[name])
@@ -56,6 +58,7 @@ class Judgement:
             "samples": [
                 {
                     "prompt": prompt,
+                    **({"written": self.written[sample]} if self.written else {}),
                     "picture": self.pictures[sample].relative_to(self.folder).as_posix(),
                     "scores": {name: _number(values[sample]) for name, values in self.values.items()},
                     "failures": {name: why[sample] for name, why in self.failures.items() if sample in why},
@@ -83,6 +86,7 @@ def read_judgement(folder: Path) -> Judgement:
             pictures=[folder / sample["picture"] for sample in samples],
             values={name: np.asarray([s["scores"][name] for s in samples], dtype=np.float64) for name in names},
             failures={name: why for name, why in failed.items() if why},
+            written=[sample["written"] for sample in samples if "written" in sample],
         )
     except (OSError, ValueError, TypeError, KeyError, IndexError) as error:
         raise RunFolderError(f"{path} cannot be read ({error}); evaluate again with `genrl eval`.") from error

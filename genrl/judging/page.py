@@ -45,7 +45,7 @@ def write_page(path: Path, judged: Mapping[str, Judgement], table: Mapping[str, 
         card=card,
         settings=settings(card),
         weights={name: one.card.weights for name, one in judged.items()},
-        rows=[(row.prompt, {name: data_uri(picture) for name, picture in row.pictures.items()}) for row in shown],
+        rows=[(row, {name: data_uri(picture) for name, picture in row.pictures.items()}) for row in shown],
         style=Markup(style),
         digest=digest,
     )

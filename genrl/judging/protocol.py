@@ -18,6 +18,7 @@ from genrl.data_protocols import PromptSource
 from genrl.errors import PromptError
 from genrl.eval_card import EvalCard
 from genrl.evaluation import Evaluator
+from genrl.prompter.rewriting import RewrittenPrompts, rewriter
 from genrl.prompts import MapPrompts, load_heldout, train_and_heldout
 from genrl.registry import component_name, entry
 from genrl.rewards import RewardPanel, resolve_reward
@@ -54,7 +55,7 @@ def reward_panel(config: RunConfig, failures: Path | None = None) -> RewardPanel
 
 
 def prompt_sources(config: RunConfig) -> tuple[PromptSource, MapPrompts]:
-    """What a run trains on, and what it is evaluated on."""
+    """What a run trains on, and what it is evaluated on; both as they are, before any writer."""
     return train_and_heldout(
         config.prompts.source,
         config.prompts.heldout or None,
@@ -68,10 +69,18 @@ def prompt_sources(config: RunConfig) -> tuple[PromptSource, MapPrompts]:
     )
 
 
-def held_out_evaluator(config: RunConfig, heldout: MapPrompts) -> Evaluator:
+def rewritten(config: RunConfig, source: PromptSource, folder: Path | None = None) -> PromptSource:
+    """The prompts as the configuration's writer makes them, if it has one. folder: of a run, which keeps what is written."""
+    if not config.prompts.prompter:
+        return source
+    return RewrittenPrompts(source, rewriter(config.prompts.prompter, config.run.device, folder))
+
+
+def held_out_evaluator(config: RunConfig, heldout: MapPrompts, folder: Path | None = None) -> Evaluator:
+    """folder: see `rewritten`."""
     # Whatever the run's seed, evaluation meets the same prompts in the same order, and so with the same noise.
     ordered = replace(heldout, seed=config.evaluation.seed)
-    prompts = ordered.draw(0, min(len(ordered), config.evaluation.samples))
+    prompts = rewritten(config, ordered, folder).draw(0, min(len(ordered), config.evaluation.samples))
     return Evaluator(prompts, entry("solver", "euler").target(), config.sampling, config.evaluation)
 
 

@@ -21,6 +21,7 @@ from genrl.export import read_record
 from genrl.models import DiffusersModel, load_lora, load_model
 from genrl.models.loading import silence_bars
 from genrl.policy import WeightedPolicy
+from genrl.prompter.folder import is_writer
 from genrl.settings import ModelSettings
 from genrl.types import Sampling
 
@@ -60,6 +61,8 @@ def find(source: str, sets: Sequence[str] = (), device: str | None = None, flags
     sets, flags: changes of the configuration, as in `genrl.config.resolve`.
     """
     folder, asked = Path(source), dict(flags or {}) | ({} if device is None else {"run.device": device})
+    if is_writer(folder):
+        raise ModelError(f"{source} is a prompt writer, which draws nothing; name a flow model, and give it as --prompter.")
     if (folder / FILE).is_file():
         config = resolve(config=folder / FILE, preset="none", sets=sets, flags=asked)
         tuned: Path | None = folder / MODEL

@@ -14,13 +14,12 @@ from genrl.config.text import dump, read_mapping
 from genrl.config.world import SCENES
 from genrl.errors import ConfigError
 from genrl.judging.source import find
+from genrl.prompter.folder import ALGORITHM
 from genrl.prompter.settings import WriterSettings
 from genrl.registry import suggestion
 from genrl.settings import RewardSettings
 from genrl.spec import from_spec, merge, override, to_spec
 
-#: What readers of any run call the method.
-ALGORITHM = "trl-grpo"
 #: Sections of a `RunConfig` that mean here what they mean there.
 SHARED = ("sampling", "model", "rewards", "prompts", "evaluation", "alarms", "run")
 OWN = ("source", "writer", "text_rewards", "grpo")
@@ -34,6 +33,7 @@ ELSEWHERE = {
     "evaluation.best_by": "",
     "evaluation.patience": "",
     "prompts.streaming": "",
+    "prompts.prompter": "writer.path",
     "prompts.shuffle": "grpo.shuffle_dataset",
 }
 
@@ -72,7 +72,9 @@ def resolve_prompter(
     asked = dict(flags or {})
     name = source or data.get("source") or (data.get("model") or {}).get("path") or SCENES
     found = find(str(name))
-    start = PrompterConfig(str(name), found.config, found.tuned, _writer(found.config))
+    # A model that was trained behind one writer is to get another.
+    flow = replace(found.config, prompts=replace(found.config.prompts, prompter=""))
+    start = PrompterConfig(str(name), flow, found.tuned, _writer(flow))
     rewards = [("rewards", asked.pop("rewards"))] if "rewards" in asked else []
     changes = [*_leaves(data), *rewards, *(parse_set(text) for text in sets), *asked.items()]
     return changed(start, [change for change in changes if change[0] != "source"])

@@ -10,6 +10,8 @@ from genrl.errors import RunFolderError
 
 #: In the folder of a run: the finished writer. In the folder of a writer: how it is asked.
 WRITER, RECORD = "writer", "prompter.json"
+#: What the configuration of such a run calls its method, at its beginning.
+ALGORITHM = "trl-grpo"
 #: How peft calls the configuration of an adapter.
 ADAPTER = "adapter_config.json"
 
@@ -36,9 +38,15 @@ def read_record(folder: Path) -> Record | None:
         raise RunFolderError(f"{path} is damaged ({error}); restore it, or delete it and set writer.template.") from None
 
 
-def is_writer_run(folder: Path) -> bool:
+def is_finished(folder: Path) -> bool:
     """Whether a run of `train-prompter` has been finished there."""
     return (folder / WRITER).is_dir()
+
+
+def is_writer(folder: Path) -> bool:
+    """Whether a folder is a run of `train-prompter`, finished or not, or a writer that such a run has left."""
+    config = folder / "config.yaml"
+    return (folder / RECORD).is_file() or (config.is_file() and f"name: {ALGORITHM}}}" in config.read_text("utf-8"))
 
 
 def weights_of(path: str) -> str:
@@ -47,4 +55,4 @@ def weights_of(path: str) -> str:
     if not folder.is_dir():
         return path
     # An adapter remembers its base by path, and is read from other working directories as well.
-    return str((folder / WRITER if is_writer_run(folder) else folder).resolve())
+    return str((folder / WRITER if is_finished(folder) else folder).resolve())

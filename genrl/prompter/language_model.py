@@ -11,7 +11,7 @@ import torch
 from genrl.errors import ConfigError, ModelError
 from genrl.models.loading import DTYPES
 from genrl.prompter.asking import INSTRUCTION, Asking
-from genrl.prompter.folder import ADAPTER, read_record, weights_of
+from genrl.prompter.folder import ADAPTER, is_finished, is_writer, read_record, weights_of
 from genrl.prompter.settings import WriterSettings
 from genrl.registry import suggestion
 
@@ -19,13 +19,21 @@ from genrl.registry import suggestion
 MAX_NEW_TOKENS = 128
 
 
-def check_language_model(settings: WriterSettings) -> Any:
-    """The tokenizer of a model that is one; ModelError or ConfigError if it cannot write prompts. Reads no weights."""
+def check_language_model(settings: WriterSettings, padded: bool = True) -> Any:
+    """The tokenizer of a model that is one; ModelError or ConfigError if it cannot write prompts. Reads no weights.
+
+    padded: whether requests of different lengths are going to share a batch, as they do in training.
+    """
     if not settings.path:
         raise ConfigError("There is no prompt writer; give --writer with a hub id or a folder of a causal language model.")
     folder = Path(settings.path).expanduser()
     if not folder.exists() and (settings.path.startswith((".", "/", "~")) or settings.path.count("/") > 1):
         raise ModelError(f"There is no folder {settings.path!r} with a language model; check the path (here: {Path.cwd()}).")
+    if is_writer(folder) and not is_finished(folder) and not (folder / "tokenizer_config.json").is_file():
+        again = f"genrl train-prompter --resume {settings.path}"
+        raise ModelError(
+            f"The run {settings.path} is not finished; continue it with `{again}`, or name one of its checkpoints."
+        )
     base, where = _base(weights_of(settings.path)), settings.path
     config = _read(settings, base, where, "AutoConfig")
     _check_causal(config, settings)
@@ -34,7 +42,8 @@ def check_language_model(settings: WriterSettings) -> Any:
         raise ModelError(
             f"The tokenizer of {where!r} has no end-of-text token, so no prompt would ever end; set its eos_token."
         )
-    _set_padding(tokenizer, settings)
+    if padded or settings.pad_token:
+        _set_padding(tokenizer, settings)
     return tokenizer
 
 
@@ -54,8 +63,11 @@ def is_adapter(settings: WriterSettings) -> bool:
     return (Path(weights_of(settings.path)) / ADAPTER).is_file()
 
 
-def load_language_model(settings: WriterSettings, trainable: bool = False) -> Any:
-    """The model with its adapter, if it is one, in the dtype of the settings, on the CPU; safetensors only."""
+def load_language_model(settings: WriterSettings, trainable: bool = False, dtype: str | None = None) -> Any:
+    """The model with its adapter, if it has one, on the CPU; safetensors only.
+
+    dtype: "auto" is that of its file; None takes that of the settings.
+    """
     import peft
     import transformers
 
@@ -64,7 +76,7 @@ def load_language_model(settings: WriterSettings, trainable: bool = False) -> An
     try:
         return kind.from_pretrained(
             weights_of(settings.path),
-            dtype=DTYPES[settings.dtype],
+            dtype=dtype or DTYPES[settings.dtype],
             revision=settings.revision,
             trust_remote_code=settings.trust_remote_code,
             **own,
@@ -147,7 +159,8 @@ def continued(model: Any, tokenizer: Any, ids: list[list[int]], limit: int) -> l
         num_beams=1,
         repetition_penalty=1.0,
         max_new_tokens=limit,
-        pad_token_id=tokenizer.pad_token_id,
+        # Only after the end of a text, where nothing is read.
+        pad_token_id=tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id,
         eos_token_id=end_tokens(model, tokenizer),
     )
     answer = model.generate(input_ids=batch, attention_mask=torch.ones_like(batch), generation_config=greedy)

@@ -24,8 +24,8 @@ from genrl.policy import WeightedPolicy
 from genrl.prompter.asking import Asking
 from genrl.prompter.callback import RunCallback
 from genrl.prompter.checks import check_requests, reward_weights
-from genrl.prompter.config import ALGORITHM, PrompterConfig, max_steps, to_yaml
-from genrl.prompter.folder import WRITER, Record
+from genrl.prompter.config import PrompterConfig, max_steps, to_yaml
+from genrl.prompter.folder import ALGORITHM, WRITER, Record
 from genrl.prompter.grpo import grpo_config, requests_per_batch
 from genrl.prompter.judging import WriterJudge, examples
 from genrl.prompter.language_model import asking_of, check_language_model, is_adapter, load_language_model, weights_of

@@ -67,14 +67,14 @@ def test_import_is_lazy_and_complete() -> None:
 
 
 FLAGS = {
-    "train": "--algo --config --device --dry-run --max-steps --model --output --preset --prompts --push-to-hub --resume"
-    " --reward --seed --set",
+    "train": "--algo --config --device --dry-run --max-steps --model --output --preset --prompter --prompts --push-to-hub"
+    " --resume --reward --seed --set",
     "train-prompter": "--config --device --dry-run --max-steps --model --output --requests --resume --reward --seed --set"
     " --text-reward --writer",
-    "compare": "--device --output --prompts --re-evaluate --reward --samples --seed --set --steps",
+    "compare": "--device --output --prompter --prompts --re-evaluate --reward --samples --seed --set --steps",
     "eval": "--device --output --prompts --reward --samples --seed --set --steps",
     "export": "--checkpoint --output --push-to-hub --set",
-    "sample": "--compare-base --count --device --output --prompt --seed --set --steps --tuned-share",
+    "sample": "--compare-base --count --device --output --prompt --prompter --seed --set --steps --tuned-share",
     "runs": "--json",
     "report": "",
     "snr": "--batches --config --device --model --preset --prompts --reward --seed --set",
