@@ -21,10 +21,7 @@ def sample(
         str, typer.Argument(metavar="RUN_OR_MODEL", help="A run, an exported or diffusers folder, a hub id or scenes.")
     ],
     prompt: Annotated[list[str], typer.Option(help="What to draw. Repeatable.")],
-    prompter: Annotated[
-        str | None,
-        typer.Option(help="A prompt writer that rewrites what is asked for, or none.", show_default="the run's, else none"),
-    ] = None,
+    prompter: Annotated[str | None, typer.Option(help="A prompt writer, or none.", show_default="the run's")] = None,
     output: Annotated[Path, typer.Option(help="Where the pictures go.")] = Path("samples"),
     count: Annotated[int, typer.Option(min=1, help="Pictures for each prompt.")] = 4,
     steps: Annotated[
