@@ -32,7 +32,7 @@ def log_ratio(algorithm: str, folder: Path, *sets: str) -> float:
     return trainer.iterate(1)["log_ratio_abs_max"]
 
 
-@pytest.mark.parametrize("algorithm", ["neighbor-grpo", "dance-grpo", "mix-grpo"])
+@pytest.mark.parametrize("algorithm", ["neighbor-grpo", "dance-grpo", "mix-grpo", "branch-grpo", "grpo-guard"])
 def test_ratio_is_one_in_bfloat16_with_lora(algorithm: str, tmp_path: Path) -> None:
     assert log_ratio(algorithm, tmp_path) <= ROUNDING
 

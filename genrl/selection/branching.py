@@ -59,8 +59,8 @@ class Branching:
         points = [sum(split < point for split in splits) for point in range(steps + 1)]
         nodes = torch.stack([_shares(size, self.children**level) for level in points], dim=1)
         trained = torch.arange(min(steps - self.drop_last, round(self.depth * steps)))
-        if splits and max(splits) >= steps or not len(trained):
-            raise ConfigError(f"The tree does not fit into {steps} steps; raise sampling.steps.")
+        if max(splits, default=0) >= steps or not len(trained):
+            raise ConfigError(f"The tree does not fit into {steps} steps; raise sampling.steps or steps.depth.")
         return StepPlan(sigmas, (True,) * steps, trained, lineage=Lineage(nodes, self._noise(nodes)))
 
     def _noise(self, nodes: Tensor) -> Tensor:
@@ -71,5 +71,7 @@ class Branching:
 
 def _shares(size: int, count: int) -> Tensor:
     """(size,) the first member of the share to which each of `size` members belongs when they are divided into `count`."""
-    firsts = torch.tensor([i * size // count for i in range(count)]).unique()
+    if count >= size:
+        return torch.arange(size)
+    firsts = torch.tensor([i * size // count for i in range(count)])
     return firsts[torch.searchsorted(firsts, torch.arange(size), right=True) - 1]

@@ -6,6 +6,7 @@ import math
 
 import branch_grpo
 import flow_cps
+import flow_dppo
 import flow_grpo
 import flow_grpo_fast
 import grpo_guard
@@ -177,4 +178,19 @@ def check_branch():
     same("branch softmax fusion", fused[3][0], 0.25 * leaf_rewards[0] + 0.75 * leaf_rewards[1])
 
 
-CHECKS = (check_fast, check_cps, check_guard, check_temp_flow, check_branch)
+def check_dppo():
+    """Without a threshold in reach it is Flow-GRPO without a clip; with one of 0 its gradient is that of a clip to exactly 1."""
+    noise, eps, rewards, sigmas = problem(range(T))
+    old, steps = Linear(0), [0, 2, 3]
+    for threshold, clip in ((math.inf, 0.999), (0.0, 0.0)):
+        policy, twin = Linear(*MOVED), Linear(*MOVED)
+        ours = flow_dppo.run(policy, old, None, noise, eps, rewards, sigmas, steps=steps, threshold=threshold)
+        theirs = flow_grpo_fast.run(twin, old, None, noise, eps, rewards, sigmas, window=steps, rule="flow", a=0.7, clip=clip)
+        same("dppo states", ours["states"], theirs["states"])
+        same("dppo log-ratio", ours["log_ratio"], theirs["log_ratio"])
+        assert any(ours["dropped"]) == (threshold == 0.0) and not all(ours["dropped"])
+        for one, other in zip(gradients(ours["loss"], policy), gradients(theirs["loss"], twin), strict=True):
+            same("dppo gradient", one, other)
+
+
+CHECKS = (check_fast, check_cps, check_dppo, check_guard, check_temp_flow, check_branch)
