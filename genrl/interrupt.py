@@ -1,13 +1,19 @@
-"""Ctrl-C and SIGTERM: the first asks a run to save and end, the second ends it."""
+"""Ctrl-C and SIGTERM: a run is asked to save and end; a second Ctrl-C ends it at once."""
 
 from __future__ import annotations
 
+import os
 import signal
 from typing import Any
 
+ASKED = b"\nSaving at the end of this iteration. Ctrl-C again ends at once and loses what came after the last checkpoint.\n"
+
 
 class Interrupt:
-    """Ctrl-C and SIGTERM ask the run to save at the next iteration boundary; a second one ends it at once."""
+    """Inside its block, Ctrl-C and SIGTERM ask the run to save at the next iteration boundary; a second Ctrl-C raises.
+
+    A second SIGTERM asks for what is asked already: launchers and cluster schedulers often send it twice.
+    """
 
     def __init__(self) -> None:
         self.asked = False
@@ -26,6 +32,7 @@ class Interrupt:
             signal.signal(kind, handler)
 
     def _ask(self, number: int, frame: object) -> None:
+        if not self.asked:
+            os.write(2, ASKED)  # the console may be in the middle of a line of its own
         self.asked = True
-        for kind, handler in self.before.items():
-            signal.signal(kind, handler)
+        signal.signal(signal.SIGINT, self.before[signal.SIGINT])

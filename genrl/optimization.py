@@ -89,8 +89,9 @@ class Optimization:
         self.bad_in_a_row = 0 if applied else self.bad_in_a_row + (not searching)
         if self.bad_in_a_row >= self.settings.max_bad_updates:
             raise TrainingError(
-                f"{self.bad_in_a_row} updates in a row had a loss or a gradient that is not finite, and were skipped; lower "
-                "train.learning_rate, or set objective.log_ratio_clamp."
+                f"{self.bad_in_a_row} updates in a row had a loss or a gradient that is not finite, and were skipped. The run "
+                "would do the same again: begin a new one with its weights by adding --resume-weights-only and a lower "
+                "train.learning_rate, or objective.log_ratio_clamp."
             )
         return norm, applied
 

@@ -79,6 +79,13 @@ class Persistence:
             progress.best.step,
         )
 
+    def left(self) -> str:
+        """What an error leaves to go on with, and how."""
+        good = checkpoint.newest(self.root)
+        if good is None:
+            return "There is no checkpoint yet."
+        return f"The last good checkpoint is {good}; go on from it: genrl train --resume {self.folder}"
+
     def _snapshot(self, progress: Progress) -> checkpoint.Snapshot:
         sets = {name: self.policy.weight_set(name) for name in ("current", *self.policy.stored_sets)}
         sets["optimizer"] = checkpoint.optimizer_tensors(self.optimization.optimizer)

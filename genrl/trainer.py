@@ -15,6 +15,7 @@ from accelerate import Accelerator, PartialState
 from genrl.data_protocols import PromptSource
 from genrl.errors import ModelError, RewardError, TrainingError
 from genrl.evaluation import Evaluation, Evaluator
+from genrl.memory import IN_ROLLOUT, enough_memory, in_learning
 from genrl.metering import Meter, reward_metrics, total_counts
 from genrl.monitoring import Best, picture_metrics
 from genrl.optimization import Optimization, guarded
@@ -96,9 +97,10 @@ class Trainer:
                 self.step += 1
                 self.reporter.iteration(self.step, row, self.samples)
                 self._close()
-        except (RewardError, ModelError, TrainingError):
+        except (RewardError, ModelError, TrainingError) as error:
             if not self.moved:
                 self.save()
+            error.args = (f"{error} {self.persistence.left()}",)
             raise
         self.save()
 
@@ -158,7 +160,7 @@ class Trainer:
 
         What nobody scores is neither decoded nor measured.
         """
-        with self.accelerator.autocast(), self.policy.acting(plan.weights):
+        with enough_memory(*IN_ROLLOUT), self.accelerator.autocast(), self.policy.acting(plan.weights):
             groups = self.algorithm.rollout(self.policy, prompts, plan, self.sampling, rng)
         latents = torch.cat([group.final for group in groups])
         if self.algorithm.advantage is None:
@@ -190,9 +192,10 @@ class Trainer:
     def accumulate(self, units: Sequence[Unit], rows: int, meter: Meter) -> None:
         """Add the gradient of the mean loss over `rows` rows, those of these units; it is to be averaged over processes."""
         for unit in units:
-            with self.accelerator.autocast():
-                loss, measured = self.algorithm.loss(self.policy, unit)
-            self.accelerator.backward(guarded(loss) * (unit.weight * self.processes.count / rows))
+            with enough_memory(*in_learning(unit.weight)):
+                with self.accelerator.autocast():
+                    loss, measured = self.algorithm.loss(self.policy, unit)
+                self.accelerator.backward(guarded(loss) * (unit.weight * self.processes.count / rows))
             meter.add(measured, unit.live)
 
     def evaluate(self) -> Evaluation:

@@ -21,7 +21,7 @@ FLOORS = {
     1: "solvers perturbers selection surrogates advantages losses snapshots noising",
     2: "policy rollout models rewards prompts faithfulness scenes monitoring",
     3: "algorithms testing serving",
-    4: "trainer replicas drawn checkpoint persistence optimization evaluation metering reporting quiet report tracking"
+    4: "trainer memory replicas drawn checkpoint persistence optimization evaluation metering reporting quiet report tracking"
     " snr hub doctor",
     5: "config export judging run selfcheck estimate bench engine interrupt prompter",
     6: "cli __main__ __init__",
