@@ -181,9 +181,7 @@ class Policy(Protocol):
 
     def media_shape(self) -> tuple[int, ...]: ...
 
-    def encode_media(self, media: Tensor) -> Tensor:
-        """Pictures or frames (B, *media_shape) in [0, 1] -> latents (B, *L), without gradient."""
-        ...
+    def encode_media(self, media: Tensor) -> Tensor: ...
 
     def reward(self, latents: Tensor, prompts: Sequence[Prompt]) -> tuple[Tensor, Metrics]:
         """Weighted sum (B,) of the rewards, differentiable in the latents (B, *L); for algorithms with `reward_gradient`."""
@@ -199,6 +197,8 @@ class Algorithm(Protocol):
 
     #: Whether learning asks `policy.reward`, so that every reward that counts has to be differentiable.
     reward_gradient: ClassVar[bool]
+    #: Columns of the training prompts that hold pictures which the rollout reads.
+    reads: ClassVar[tuple[str, ...]]
 
     @property
     def advantage(self) -> AdvantageEstimator | None:

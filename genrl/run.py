@@ -36,6 +36,7 @@ from genrl.models.sharding import Shards
 from genrl.models.switches import apply_switches, check_switches
 from genrl.monitoring import Watch
 from genrl.policy import WeightedPolicy
+from genrl.prompts import check_pictures
 from genrl.quiet import QuietReporter
 from genrl.reporting import RunReporter
 from genrl.selfcheck import check_start, first_update
@@ -111,6 +112,7 @@ def build(config: RunConfig, folder: Path, reporter: Any, policy: WeightedPolicy
     rewards = reward_panel(config, folder / "failures")
     check_reward_gradient(config, rewards)
     prompts, heldout = prompt_sources(config)
+    check_pictures(prompts, config.algorithm.reads)
     if config.model.path == "scenes":
         silence_bars()
     accelerator = accelerator_of(config, folder)

@@ -17,7 +17,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 FLOORS = {
     0: "types protocols data_protocols forward_protocols registry errors randomness schedule spec bounds values settings "
-    "statistics eval_card files processes launched geometry _version",
+    "statistics eval_card files processes launched geometry pictures _version",
     1: "solvers perturbers selection surrogates advantages losses snapshots noising",
     2: "policy rollout models rewards prompts faithfulness scenes monitoring",
     3: "algorithms testing serving",

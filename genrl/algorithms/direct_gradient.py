@@ -36,6 +36,7 @@ class DirectGradient:
     last_steps: Count = 1
     recompute: bool = True
     reward_gradient: ClassVar[bool] = True
+    reads: ClassVar[tuple[str, ...]] = ()
     advantage: ClassVar[None] = None
     weight_sets: ClassVar[frozenset[str]] = frozenset()
     snapshots: ClassVar[tuple[SnapshotRule, ...]] = ()

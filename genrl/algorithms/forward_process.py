@@ -47,9 +47,7 @@ class ForwardProcess:
     updates_per_rollout: Count = 1
     #: It learns from scores, which need no gradient.
     reward_gradient: ClassVar[bool] = False
-
-    #: It learns from scores, which need no gradient.
-    reward_gradient: ClassVar[bool] = False
+    reads: ClassVar[tuple[str, ...]] = ()
 
     @property
     def asked(self) -> frozenset[str]:

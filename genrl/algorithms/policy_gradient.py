@@ -58,6 +58,7 @@ class PolicyGradient:
     snapshots: ClassVar[tuple[SnapshotRule, ...]] = ()
     #: It learns from scores, which need no gradient.
     reward_gradient: ClassVar[bool] = False
+    reads: ClassVar[tuple[str, ...]] = ()
 
     @property
     def weight_sets(self) -> frozenset[str]:

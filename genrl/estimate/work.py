@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -45,7 +46,8 @@ def work(config: RunConfig, sigmas: tuple[float, ...]) -> Work:
     algorithm, rng = config.algorithm, Randomness((config.run.seed, "train")).fold(0)
     count = config.train.prompts_per_iteration
     # Distinct texts: how often a real source repeats itself is not known here.
-    prompts = [Prompt(f"prompt {i}", index=i) for i in range(count)]
+    columns = {name: np.zeros((1, 1, 3), np.uint8) for name in algorithm.reads}
+    prompts = [Prompt(f"prompt {i}", columns, index=i) for i in range(count)]
     plan = algorithm.plan(0, sigmas, config.sampling, rng)
     policy.encode([prompt.text for prompt in prompts])
     groups: list[RolloutGroup] = []

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from PIL import Image
 
 from genrl._version import __version__
 from genrl.config import RunConfig
@@ -108,7 +109,14 @@ def card_of(config: RunConfig, evaluator: Evaluator, rewards: RewardPanel) -> Ev
 
 def prompts_digest(prompts: Sequence[Prompt]) -> str:
     plain: list[Any] = [[prompt.asked, dict(prompt.columns)] for prompt in prompts]
-    return hashlib.sha256(json.dumps(plain, sort_keys=True, default=str).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(plain, sort_keys=True, default=_digestible).encode()).hexdigest()
+
+
+def _digestible(value: Any) -> str:
+    """What stands for a value that is no JSON: of a picture its pixels, not where it lies in memory."""
+    if isinstance(value, Image.Image):
+        return f"{value.mode} {value.size} {hashlib.sha256(value.tobytes()).hexdigest()}"
+    return str(value)
 
 
 def _place(name: str) -> str:

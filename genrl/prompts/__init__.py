@@ -3,6 +3,7 @@
 from genrl.prompts.heldout import CheckedPrompts, check_disjoint, distinct, split_heldout
 from genrl.prompts.loading import load_heldout, load_prompts, train_and_heldout
 from genrl.prompts.mapped import MapPrompts
+from genrl.prompts.pictures import check_pictures
 from genrl.prompts.streaming import StreamingPrompts
 
 __all__ = [
@@ -10,6 +11,7 @@ __all__ = [
     "MapPrompts",
     "StreamingPrompts",
     "check_disjoint",
+    "check_pictures",
     "distinct",
     "load_heldout",
     "load_prompts",

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from genrl.errors import PromptError
 from genrl.prompts.cells import pick_column, prompt_text
+from genrl.prompts.reading import reading
 from genrl.randomness import Randomness
 from genrl.types import Prompt
 
@@ -55,7 +56,8 @@ class MapPrompts:
         """Prompts number `start` .. `start + count - 1` of the endless order; a pure function of its arguments."""
         positions = range(start, start + count)
         chosen = [self._row(position) for position in positions]
-        table = self.rows[chosen]
+        with reading(self.origin):  # pictures are decoded here
+            table = self.rows[chosen]
         cells = table.pop(self.column)
         return [
             Prompt(

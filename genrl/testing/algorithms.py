@@ -102,7 +102,7 @@ def check_counts_are_the_plan(algorithm: Algorithm) -> None:
     """The network is asked for each state at each step, and once with a gradient for each row of a unit.
 
     Weight sets that learning looks at are asked at the same rows. Where the reward is differentiated, each step of each member
-    is asked once, with gradient or without.
+    is asked once, with gradient or without; a rollout that reads asks nothing.
     """
     run = ToyRun(algorithm)
     batches = _credited(run)
@@ -114,6 +114,8 @@ def check_counts_are_the_plan(algorithm: Algorithm) -> None:
         differentiated, rest = divmod(least - asked, rows)
         expect(rest == 0 and differentiated > 0, f"A rollout asks {asked} times, which leaves no whole step of {rows} members.")
         rows *= differentiated
+    elif algorithm.reads:
+        expect(asked == 0, f"A rollout that reads asks {asked} times.")
     else:
         within = least <= asked <= least * most
         expect(within, f"A rollout asks {asked} times; its prompts have {least} nodes, times {most} at most.")

@@ -25,7 +25,8 @@ class ToyRun:
     """An algorithm at work on the toy model, at the default `Sampling`; the reward of a picture is its brightness."""
 
     def __init__(self, algorithm: Algorithm, seed: int = 0, sampling: Sampling | None = None) -> None:
-        self.algorithm, self.sampling = algorithm, sampling or Sampling()
+        given = Sampling(group_size=len(algorithm.reads)) if algorithm.reads else Sampling()
+        self.algorithm, self.sampling = algorithm, sampling or given
         self.rng = Randomness((seed, "toy"))
         self.policy = WeightedPolicy(ToyModel(seed), algorithm.weight_sets)
         self.policy.rate = lambda latents, prompts: (brightness(self.policy.decode(latents)), {})
@@ -38,11 +39,18 @@ class ToyRun:
 
     def explore(self, k: int, only: int | None = None) -> list[RolloutGroup]:
         """The groups of iteration k, or the one of its prompt number `only`, without advantages."""
-        prompts = [Prompt(text, index=k * len(TEXTS) + i) for i, text in enumerate(TEXTS) if only in (None, i)]
+        prompts = [self.prompt(k * len(TEXTS) + i, text) for i, text in enumerate(TEXTS) if only in (None, i)]
         self.policy.encode([prompt.text for prompt in prompts])
         plan = self.plan(k)
         with torch.no_grad(), self.policy.acting(plan.weights):
             return self.algorithm.rollout(self.policy, prompts, plan, self.sampling, self.rng.fold(k))
+
+    def prompt(self, index: int, text: str) -> Prompt:
+        """With a bright picture in the first column that the algorithm reads, and darker ones in the others."""
+        drawn = torch.rand(2, 2, 3, generator=self.rng.generator("picture", index))
+        shades = [(255 * (0.5 * drawn + 0.5 / 2**place)).clamp(0, 255) for place in range(len(self.algorithm.reads))]
+        pictures = [shade.to(torch.uint8).numpy() for shade in shades]
+        return Prompt(text, dict(zip(self.algorithm.reads, pictures, strict=True)), index)
 
     def credit(self, groups: Sequence[RolloutGroup]) -> None:
         if self.algorithm.advantage is None:
