@@ -7,6 +7,7 @@ and the requests "scenes-requests". The model is in ``folder.MODEL_FOLDER``, the
 
 from genrl.scenes.faithfulness import ScenesFaithfulness
 from genrl.scenes.grammar import Scene, all_prompts, parse
+from genrl.scenes.pairs import ScenesPairs
 from genrl.scenes.prompts import held_out_prompts, train_prompts
 from genrl.scenes.rendering import ScenesQuality
 from genrl.scenes.requests import ScenesRequests
@@ -16,6 +17,7 @@ from genrl.scenes.source import ScenesPrompts
 __all__ = [
     "Scene",
     "ScenesFaithfulness",
+    "ScenesPairs",
     "ScenesPrompts",
     "ScenesQuality",
     "ScenesRequests",
