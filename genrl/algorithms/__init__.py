@@ -5,6 +5,7 @@ from genrl.algorithms.branch_grpo import branch_grpo
 from genrl.algorithms.crd import crd
 from genrl.algorithms.dance_grpo import dance_grpo
 from genrl.algorithms.dgpo import dgpo
+from genrl.algorithms.diffusion_dpo import diffusion_dpo
 from genrl.algorithms.diffusion_nft import diffusion_nft
 from genrl.algorithms.direct_gradient import DirectGradient
 from genrl.algorithms.draft import draft
@@ -18,6 +19,7 @@ from genrl.algorithms.mix_grpo import mix_grpo
 from genrl.algorithms.mix_grpo_flash import mix_grpo_flash
 from genrl.algorithms.neighbor_grpo import neighbor_grpo
 from genrl.algorithms.neighbor_grpo_paper import neighbor_grpo_paper
+from genrl.algorithms.offline_preference import OfflinePreference
 from genrl.algorithms.online_dpo import online_dpo
 from genrl.algorithms.policy_gradient import PolicyGradient
 from genrl.algorithms.temp_flow_grpo import temp_flow_grpo
@@ -27,11 +29,13 @@ __all__ = [
     "Algorithm",
     "DirectGradient",
     "ForwardProcess",
+    "OfflinePreference",
     "PolicyGradient",
     "awm",
     "branch_grpo",
     "crd",
     "dance_grpo",
+    "diffusion_dpo",
     "dgpo",
     "diffusion_nft",
     "draft",
