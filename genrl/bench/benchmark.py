@@ -7,6 +7,7 @@ import os
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import torch
 
 from genrl.bench.gpu import Gpu, measure_gpu
 from genrl.bench.loop import Loop, measure_loop
-from genrl.bench.overhead import PAIRS, WARM_UPS, Overhead, measure_overhead
+from genrl.bench.overhead import Overhead, measure_overhead
 from genrl.bench.recording import recorded
 from genrl.bench.workloads import BUILT_IN, Workload, configured, loaded
 from genrl.config import RunConfig
@@ -90,10 +91,7 @@ def benchmark(
         listener("The loop alone", 0, 1)
         stubbed = build(alone, Path(folder), None, policy)
         loop = measure_loop(stubbed, work(alone, stubbed.sigmas))
-        done = iter(range(1, WARM_UPS + PAIRS + 1))
-        overhead = measure_overhead(
-            trainer, calls, lambda: listener("Iterations and their network calls", next(done), WARM_UPS + PAIRS)
-        )
+        overhead = measure_overhead(trainer, calls, partial(listener, "Iterations and their network calls"))
         gpu = measure_gpu(trainer, calls, overhead) if policy.device.type == "cuda" else None
     return Benchmark(
         config=whole,

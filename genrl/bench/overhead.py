@@ -53,11 +53,11 @@ class Overhead:
         return statistics.median(pair.bare for pair in self.pairs)
 
 
-def measure_overhead(trainer: Trainer, calls: list[Call], tick: Callable[[], None] = lambda: None) -> Overhead:
+def measure_overhead(trainer: Trainer, calls: list[Call], tick: Callable[[int, int], None] = lambda *_: None) -> Overhead:
     """Time the first iteration and `calls`, which are its own, in pairs; MeasurementError if the machine is too noisy.
 
-    Whatever comes first in one pair comes second in the next, so that a slow drift of the machine cancels. `tick` is called
-    after each pair.
+    Whatever comes first in one pair comes second in the next, so that a slow drift of the machine cancels. `tick` is told
+    after each pair how many are done, and out of how many.
     """
     device, measured, spent = trainer.policy.device, [], []
 
@@ -75,7 +75,7 @@ def measure_overhead(trainer: Trainer, calls: list[Call], tick: Callable[[], Non
     for n in range(WARM_UPS + PAIRS):
         first, second = (whole(), bare()) if n % 2 == 0 else (bare(), whole())
         measured.append(Pair(first, second) if n % 2 == 0 else Pair(second, first))
-        tick()
+        tick(n + 1, WARM_UPS + PAIRS)
     return judged(measured[WARM_UPS:], spent[WARM_UPS:])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,11 +13,13 @@ from genrl.bench.networks import flux_dev, made_on, sd3_30m, sd35_medium
 from genrl.config import RunConfig, check_device, check_model, resolve, to_plain
 from genrl.config.checks import check_prompts, check_rewards
 from genrl.config.world import SCENES
+from genrl.errors import ModelError
 from genrl.judging.source import device_of
 from genrl.models import DiffusersModel
 from genrl.models.loading import DTYPES
 from genrl.models.switches import apply_switches, check_switches
 from genrl.policy import WeightedPolicy
+from genrl.registry import suggestion
 from genrl.run import load_policy, policy_of
 
 #: One thread, so that CPU time is the time of the work; and no questions to the network beside an iteration's own.
@@ -76,6 +79,8 @@ def configured(model: str, algo: str | None, sets: Sequence[str], device: str | 
     for config in (whole, alone):
         config.algorithm.check(config.sampling)
     if model not in BUILT_IN:
+        if "/" not in model and not Path(model).exists():
+            raise ModelError(f"There is no folder and no built-in model {model!r}{suggestion(model, BUILT_IN)}")
         check_model(whole.model)
     check_switches(whole.model)
     check_rewards(whole.rewards)
