@@ -45,7 +45,7 @@ class Gpu:
 
 
 def measure_gpu(trainer: Trainer, calls: list[Call], overhead: Overhead) -> Gpu:
-    """Three more iterations' worth of work; `calls` and `overhead` are those of the first iteration."""
+    """One more iteration, its `calls` once more, and some large products; `overhead` is that of the same iteration."""
     device = trainer.policy.device
     torch.cuda.reset_peak_memory_stats(device)
     with waits() as found:
