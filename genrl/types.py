@@ -282,7 +282,7 @@ class Paper:
     arxiv: str
 
     def bibtex(self) -> str:
-        key = self.authors.split(",")[0].split()[-1].lower() + str(self.year)
+        key = self.authors.split(",")[0].split()[-1].lower() + str(self.year) + self.title.split()[0].strip(":").lower()
         return (
             f"@article{{{key},\n  title = {{{self.title}}},\n  author = {{{self.authors.replace(', ', ' and ')}}},\n"
             f"  journal = {{arXiv preprint arXiv:{self.arxiv}}},\n  year = {{{self.year}}}\n}}"

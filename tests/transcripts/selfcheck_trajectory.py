@@ -179,7 +179,7 @@ def check_branch():
 
 
 def check_dppo():
-    """Without a threshold in reach it is Flow-GRPO without a clip; with one of 0 its gradient is that of a clip to exactly 1."""
+    """With no threshold in reach it is Flow-GRPO without a clip; at 0 its gradient is that of a clip to exactly 1."""
     noise, eps, rewards, sigmas = problem(range(T))
     old, steps = Linear(0), [0, 2, 3]
     for threshold, clip in ((math.inf, 0.999), (0.0, 0.0)):
