@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from accelerate import Accelerator, DistributedType, PartialState
+from accelerate import Accelerator, PartialState
 from accelerate.utils import DynamoBackend, FullyShardedDataParallelPlugin
 from torch import nn
 
@@ -18,13 +18,8 @@ from genrl.errors import ConfigError
 from genrl.models.sharding import Shards
 from genrl.processes import Processes
 
-#: Engines that take the optimizer, or the network, into their own hands.
-FOREIGN = {
-    DistributedType.DEEPSPEED: "its engine takes the optimizer step inside the backward pass, where several batches make one "
-    "update and an update that is not finite has to be skipped",
-    DistributedType.MEGATRON_LM: "it replaces the network by one of its own",
-    DistributedType.XLA: "its devices see a program only when it is over, and genrl reads numbers on the way",
-}
+#: What does, where another engine does not.
+INSTEAD = "Use fsdp2, or ddp: genrl train --accelerate-config fsdp2 ..."
 
 
 def meet(config: RunConfig) -> Processes:
@@ -32,6 +27,8 @@ def meet(config: RunConfig) -> Processes:
 
     The folder of the run is that which the main process has chosen.
     """
+    if os.environ.get("ACCELERATE_USE_DEEPSPEED", "false").lower() == "true":  # accelerate would load it
+        raise ConfigError(f"{launched.FOREIGN['DEEPSPEED']}. {INSTEAD}")
     cpu = config.run.device == "cpu" or (config.run.device == "auto" and not torch.accelerator.is_available())
     processes = Processes(PartialState(cpu=cpu))
     if processes.count != launched.count():
@@ -72,9 +69,9 @@ def sharding_of(config: RunConfig) -> Callable[[Mapping[str, nn.Module]], Shards
 
 def _obstacles(config: RunConfig, accelerator: Accelerator) -> Iterator[str]:
     """What stands in the way, as sentences."""
-    kind, asked = accelerator.distributed_type, os.environ.get("ACCELERATE_MIXED_PRECISION", "no")
-    if kind in FOREIGN:
-        yield f"{kind.value} cannot train this: {FOREIGN[kind]}. Use --accelerate-config fsdp2, or ddp."
+    kind, asked = accelerator.distributed_type.value, os.environ.get("ACCELERATE_MIXED_PRECISION", "no")
+    if kind in launched.FOREIGN:
+        yield f"{launched.FOREIGN[kind]}. {INSTEAD}"
     if accelerator.parallelism_config is not None:
         yield "Tensor and context parallelism are not supported; leave parallelism_config out and use fsdp2, or ddp."
     if accelerator.gradient_accumulation_steps != 1:

@@ -4,6 +4,19 @@ from __future__ import annotations
 
 import os
 
+#: Engines that take the optimizer, or the network, into their own hands: the name for accelerate, and why it is refused.
+FOREIGN = {
+    "DEEPSPEED": "DeepSpeed takes the optimizer step inside a backward pass, and here several make one update, which is "
+    "skipped if it is not finite",
+    "MEGATRON_LM": "Megatron-LM replaces the network by one of its own",
+    "XLA": "XLA runs a program when it is over, and genrl reads numbers on the way",
+}
+
+
+def alone() -> bool:
+    """Whether no launcher has started this process."""
+    return "WORLD_SIZE" not in os.environ
+
 
 def count() -> int:
     """How many processes the launcher has started in all."""

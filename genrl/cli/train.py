@@ -44,6 +44,10 @@ def train(
     push_to_hub: Annotated[
         str | None, typer.Option(metavar="OWNER/NAME", help="Upload the finished model, with its card, to this repository.")
     ] = None,
+    accelerate_config: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Start one process a GPU: ddp, fsdp2, single, or a file of accelerate's launcher."),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, print the plan and exit.")] = False,
 ) -> None:
     """Train a flow model on a reward.
@@ -62,10 +66,14 @@ def train(
 
       genrl train --resume runs/neighbor-grpo-scenes-1
 
+      genrl train --accelerate-config ddp --config run.yaml
+
       genrl train --config examples/configs/flux-dev-neighbor-grpo.yaml --prompts prompts.txt --push-to-hub me/flux-sharper
     """
+    from genrl.cli.launching import read_launch
     from genrl.cli.plan import print_plan, with_output
     from genrl.config import check, resolve, resumed
+    from genrl.geometry import prompts_of_each
 
     flags: dict[str, Any] = {
         "model.path": model,
@@ -88,10 +96,17 @@ def train(
     if launched.rank() == 0:  # the others learn it when they meet
         settled = with_output(settled)
     check(settled, resuming=resume is not None)
+    launch = None if accelerate_config is None else read_launch(accelerate_config)
+    processes = launch.processes if launch else launched.count()
+    prompts_of_each(settled.train.prompts_per_iteration, processes)
     if dry_run:
         if launched.rank() == 0:
-            print_plan(settled, processes=launched.count())
+            print_plan(settled, processes=processes)
         return
+    if launch and launched.alone() and processes > 1:
+        launch.start()
+    if launch:
+        launch.adopt()
     from genrl.run import start
 
     raise typer.Exit(start(settled, resume=resume is not None))

@@ -67,8 +67,8 @@ def test_import_is_lazy_and_complete() -> None:
 
 
 FLAGS = {
-    "train": "--algo --config --device --dry-run --max-steps --model --output --preset --prompter --prompts --push-to-hub"
-    " --resume --reward --seed --set",
+    "train": "--accelerate-config --algo --config --device --dry-run --max-steps --model --output --preset --prompter"
+    " --prompts --push-to-hub --resume --reward --seed --set",
     "train-prompter": "--config --device --dry-run --max-steps --model --output --requests --resume --reward --seed --set"
     " --text-reward --writer",
     "compare": "--device --output --prompter --prompts --re-evaluate --reward --samples --seed --set --steps",
