@@ -143,7 +143,8 @@ class Trainer:
         """Explore batch by batch, score one while the next is explored, and write advantages if the algorithm has any."""
         estimator = self.algorithm.advantage
         if estimator is None:
-            return [group for explore in batches for group in explore().groups], {"rewards/wait": 0.0}
+            groups = self.processes.together(lambda: [group for explore in batches for group in explore().groups])
+            return groups, {"rewards/wait": 0.0}
         score = partial(score_members, self.rewards, state={"global_step": k, "max_steps": self.train.max_steps})
         scored, waited = self.processes.together(lambda: overlapped(batches, score))
         groups, own, scores, noted, self.samples = complete_groups(self.rewards, scored, self.processes)  # (R, N, G)
