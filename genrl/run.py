@@ -50,8 +50,11 @@ BASE = "the base model"
 RECORDED = ("torch", "diffusers", "transformers", "accelerate", "peft", "datasets")
 
 
-def start(config: RunConfig, resume: bool = False) -> int:
-    """Run to the end, or to Ctrl-C; returns the exit status. `config.run.output` is the run's folder."""
+def start(config: RunConfig, resume: bool = False, begin: Path | None = None) -> int:
+    """Run to the end, or to Ctrl-C; returns the exit status. `config.run.output` is the run's folder.
+
+    begin: a checkpoint of another run, whose trained weights a new run begins with instead of the base's.
+    """
     processes = meet(config)
     config = replace(config, run=replace(config.run, output=processes.tell(config.run.output)[0]))
     folder = Path(config.run.output)
@@ -64,6 +67,8 @@ def start(config: RunConfig, resume: bool = False) -> int:
 
         reporter.show(geometry_table(geometry_of(config, processes.count)))
     trainer = build(config, folder, reporter)
+    if begin and not resume:
+        take_weights(trainer.policy, begin, config.train.ema_decay > 0)
     weights = {"source": str(folder), "model": config.model.path, "version": trainer.identity[BASE]}
     weights |= writer_version(config.prompts)
     reporter.card = card_of(config, trainer.evaluator, trainer.rewards).with_weights(weights)
@@ -151,6 +156,14 @@ def build(config: RunConfig, folder: Path, reporter: Any, policy: WeightedPolicy
 def exporter(config: RunConfig, folder: Path, policy: WeightedPolicy) -> Exporter:
     """What writes the weights that the run is evaluated with."""
     return Exporter(config, folder, policy, "ema" if config.train.ema_decay else "current")
+
+
+def take_weights(policy: WeightedPolicy, source: Path, ema: bool) -> None:
+    """The trained weights of a checkpoint in every set that follows training; the reference stays the base."""
+    tensors = checkpoint.read(source).tensors["ema" if ema else "current"]
+    for name in ("current", *policy.stored_sets):
+        if name != "reference":
+            policy.load_weight_set(name, tensors)
 
 
 def rebuilt(source: Path, folder: Path, run: Path, config: RunConfig) -> None:

@@ -25,6 +25,7 @@ from genrl.cli.show import show
 from genrl.cli.snr import snr
 from genrl.cli.train import train
 from genrl.cli.train_prompter import train_prompter
+from genrl.cli.train_together import train_together
 
 app = typer.Typer(
     cls=SentenceGroup,
@@ -36,6 +37,7 @@ app = typer.Typer(
 )
 app.command()(train)
 app.command()(train_prompter)
+app.command()(train_together)
 app.command()(sample)
 app.command("eval")(evaluate)
 app.command()(compare)

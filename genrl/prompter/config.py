@@ -13,6 +13,7 @@ from genrl.config.rewards import parse_rewards
 from genrl.config.text import dump, read_mapping
 from genrl.config.world import SCENES
 from genrl.errors import ConfigError
+from genrl.faithfulness import Faithfulness
 from genrl.judging.source import find
 from genrl.prompter.folder import ALGORITHM
 from genrl.prompter.settings import WriterSettings
@@ -74,7 +75,7 @@ def resolve_prompter(
     found = find(str(name))
     # A model that was trained behind one writer is to get another.
     flow = replace(found.config, prompts=replace(found.config.prompts, prompter=""))
-    start = PrompterConfig(str(name), flow, found.tuned, _writer(flow))
+    start = PrompterConfig(str(name), flow, found.tuned, WriterSettings(faithfulness=faithfulness_of(flow)))
     rewards = [("rewards", asked.pop("rewards"))] if "rewards" in asked else []
     changes = [*_leaves(data), *rewards, *(parse_set(text) for text in sets), *asked.items()]
     return changed(start, [change for change in changes if change[0] != "source"])
@@ -117,11 +118,9 @@ def max_steps(config: PrompterConfig) -> int:
     return config.grpo.get("max_steps", DEFAULTS["max_steps"])
 
 
-def _writer(flow: RunConfig) -> WriterSettings:
-    """The embedded world decides faithfulness exactly."""
-    if flow.model.path != SCENES:
-        return WriterSettings()
-    return WriterSettings(faithfulness=from_spec("faithfulness", SCENES))
+def faithfulness_of(flow: RunConfig) -> Faithfulness:
+    """The embedded world decides faithfulness exactly; elsewhere words do."""
+    return from_spec("faithfulness", SCENES if flow.model.path == SCENES else "content-words")
 
 
 def _leaves(data: Mapping[str, Any]) -> Iterator[Change]:

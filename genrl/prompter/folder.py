@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from genrl.errors import RunFolderError
 
 #: In the folder of a run: the finished writer. In the folder of a writer: how it is asked.
 WRITER, RECORD = "writer", "prompter.json"
+#: In the folder of a run: the writer that it began with, asked as the finished one is.
+UNTRAINED = "untrained"
 #: What the configuration of such a run calls its method, at its beginning.
 ALGORITHM = "trl-grpo"
 #: How peft calls the configuration of an adapter.
@@ -18,13 +20,18 @@ ADAPTER = "adapter_config.json"
 
 @dataclass(frozen=True)
 class Record:
-    """template: with the request's place in it. max_new_tokens: the longest prompt that it was trained to write."""
+    """template: with the request's place in it. max_new_tokens: the longest prompt that it was trained to write.
+
+    weights: the folder or hub id of the weights, where they do not lie beside the record.
+    """
 
     template: str
     max_new_tokens: int
+    weights: str = ""
 
     def write(self, folder: Path) -> None:
-        (folder / RECORD).write_text(json.dumps({"template": self.template, "max_new_tokens": self.max_new_tokens}, indent=1))
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / RECORD).write_text(json.dumps(asdict(self), indent=1))
 
 
 def read_record(folder: Path) -> Record | None:
@@ -49,10 +56,22 @@ def is_writer(folder: Path) -> bool:
     return (folder / RECORD).is_file() or (config.is_file() and f"name: {ALGORITHM}}}" in config.read_text("utf-8"))
 
 
+def record_of(path: str) -> Record | None:
+    """What is known of how a writer is asked; `path` as in `WriterSettings`."""
+    return read_record(_place(Path(path).expanduser()))
+
+
 def weights_of(path: str) -> str:
     """Where the weights of a writer are: of a finished run its `writer`, of a local folder its full path, else the hub id."""
     folder = Path(path).expanduser()
     if not folder.is_dir():
         return path
+    record = record_of(path)
+    if record and record.weights:
+        return weights_of(record.weights)
     # An adapter remembers its base by path, and is read from other working directories as well.
-    return str((folder / WRITER if is_finished(folder) else folder).resolve())
+    return str(_place(folder).resolve())
+
+
+def _place(folder: Path) -> Path:
+    return folder / WRITER if is_finished(folder) else folder

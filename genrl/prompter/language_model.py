@@ -11,7 +11,7 @@ import torch
 from genrl.errors import ConfigError, ModelError
 from genrl.models.loading import DTYPES
 from genrl.prompter.asking import INSTRUCTION, Asking
-from genrl.prompter.folder import ADAPTER, is_finished, is_writer, read_record, weights_of
+from genrl.prompter.folder import ADAPTER, is_finished, is_writer, record_of, weights_of
 from genrl.prompter.settings import WriterSettings
 from genrl.registry import suggestion
 
@@ -29,7 +29,7 @@ def check_language_model(settings: WriterSettings, padded: bool = True) -> Any:
     folder = Path(settings.path).expanduser()
     if not folder.exists() and (settings.path.startswith((".", "/", "~")) or settings.path.count("/") > 1):
         raise ModelError(f"There is no folder {settings.path!r} with a language model; check the path (here: {Path.cwd()}).")
-    if is_writer(folder) and not is_finished(folder) and not (folder / "tokenizer_config.json").is_file():
+    if (folder / "config.yaml").is_file() and is_writer(folder) and not is_finished(folder):
         again = f"genrl train-prompter --resume {settings.path}"
         raise ModelError(
             f"The run {settings.path} is not finished; continue it with `{again}`, or name one of its checkpoints."
@@ -49,13 +49,13 @@ def check_language_model(settings: WriterSettings, padded: bool = True) -> Any:
 
 def asking_of(settings: WriterSettings, tokenizer: Any) -> Asking:
     """How the model is asked: as the settings say, else as it was trained, else by a general instruction."""
-    record = read_record(Path(weights_of(settings.path)))
+    record = record_of(settings.path)
     template = settings.template or (record.template if record else INSTRUCTION)
     return Asking(template, chat=tokenizer.chat_template is not None)
 
 
 def max_new_tokens(settings: WriterSettings) -> int:
-    record = read_record(Path(weights_of(settings.path)))
+    record = record_of(settings.path)
     return record.max_new_tokens if record else MAX_NEW_TOKENS
 
 

@@ -25,7 +25,7 @@ from genrl.prompter.asking import Asking
 from genrl.prompter.callback import RunCallback
 from genrl.prompter.checks import check_requests, reward_weights
 from genrl.prompter.config import PrompterConfig, max_steps, to_yaml
-from genrl.prompter.folder import ALGORITHM, WRITER, Record
+from genrl.prompter.folder import ALGORITHM, UNTRAINED, WRITER, Record
 from genrl.prompter.grpo import grpo_config, requests_per_batch
 from genrl.prompter.judging import WriterJudge, examples
 from genrl.prompter.language_model import asking_of, check_language_model, is_adapter, load_language_model, weights_of
@@ -55,6 +55,9 @@ class Parts:
     judge: WriterJudge
     painter: Painter
 
+    def record(self, weights: str = "") -> Record:
+        return Record(self.asking.template, self.grpo.max_completion_length, weights)
+
     def writer(self, model: Any) -> Writer:
         return Writer(model, self.tokenizer, self.asking, self.grpo.max_completion_length)
 
@@ -76,6 +79,7 @@ def start(config: PrompterConfig, resume: bool = False) -> int:
         reporter.resume(Progress(step, step if checkpoint else None))  # a step is evaluated before it is saved
     else:
         files.write_text(folder / "environment.yaml", yaml.safe_dump(environment() | {"trl": version("trl")}))
+        parts.record(weights_of(config.writer.path)).write(folder / UNTRAINED)
     files.write_text(folder / FILE, to_yaml(config))
     stop = Interrupt()
     on_alarm = config.flow.evaluation.stop_on_alarm
@@ -128,13 +132,12 @@ def build_trainer(parts: Parts, reporter: PrompterReporter, stop: Any) -> Any:
 
     config, requests = parts.config, prompts_of(parts.table)
     writer = config.writer
-    record = Record(parts.asking.template, parts.grpo.max_completion_length)
     callback = RunCallback(
         reporter,
         lambda model: parts.judge(parts.writer(trainer.accelerator.unwrap_model(model))),
         config.flow.evaluation.every,
         parts.painter.policy,
-        record,
+        parts.record(),
         stop,
     )
     pictures = PictureReward(requests, parts.judge.rewards, parts.painter, writer.pictures)
@@ -168,4 +171,4 @@ def _keep(trainer: Any, parts: Parts, folder: Path) -> None:
     """The finished writer with its tokenizer and how it is asked, as transformers or peft load it."""
     with files.whole_folder(folder) as draft:
         trainer.save_model(str(draft))
-        Record(parts.asking.template, parts.grpo.max_completion_length).write(draft)
+        parts.record().write(draft)

@@ -71,6 +71,7 @@ FLAGS = {
     " --prompts --push-to-hub --resume --reward --seed --set",
     "train-prompter": "--config --device --dry-run --max-steps --model --output --requests --resume --reward --seed --set"
     " --text-reward --writer",
+    "train-together": "--algo --config --device --model --output --requests --resume --reward --rounds --seed --set --writer",
     "compare": "--device --output --prompter --prompts --re-evaluate --reward --samples --seed --set --steps",
     "eval": "--device --output --prompts --reward --samples --seed --set --steps",
     "export": "--checkpoint --output --push-to-hub --set",
