@@ -64,15 +64,16 @@ class OfflinePreference:
     def rollout(
         self, policy: Policy, prompts: Sequence[Prompt], plan: StepPlan, sampling: Sampling, rng: Randomness
     ) -> list[RolloutGroup]:
-        """Read instead of explore: the latents of both pictures of each prompt."""
-        shape = policy.media_shape()
-        media = torch.stack([pixels(prompt.columns[name], shape) for prompt in prompts for name in self.reads])
-        latents = policy.encode_media(media.to(policy.device))
-        preferred = torch.tensor([[1.0], [-1.0]], device=latents.device)
-        return [
-            RolloutGroup(prompt, Condition((prompt.text,) * len(pair)), plan, pair, {}, preferred)
-            for prompt, pair in zip(prompts, latents.split(len(self.reads)), strict=True)
-        ]
+        """Read instead of explore: the latents of both pictures of each prompt.
+
+        Pair by pair, because the pictures of an iteration are many times as large as their latents.
+        """
+        shape, preferred, groups = policy.media_shape(), torch.tensor([[1.0], [-1.0]], device=policy.device), []
+        for prompt in prompts:
+            media = torch.stack([pixels(prompt.columns[name], shape) for name in self.reads])
+            latents = policy.encode_media(media.to(policy.device))
+            groups.append(RolloutGroup(prompt, Condition((prompt.text,) * len(latents)), plan, latents, {}, preferred))
+        return groups
 
     def updates(self, groups: Sequence[RolloutGroup], rows: int, rng: Randomness) -> Iterator[list[Unit]]:
         yield from self.learning.updates(groups, rows, rng)
