@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from genrl import launched
 from genrl.config.checks import check_device, check_model, check_prompts, check_rewards, check_switches, check_trackers
 from genrl.config.resume import FILE
 from genrl.errors import ConfigError
@@ -21,6 +22,8 @@ TRIED = 64
 def check_prompter(config: PrompterConfig, resuming: bool = False) -> None:
     """Raise the first thing that stands in the way, as a GenrlError."""
     check_trl()
+    if launched.count() > 1:
+        raise ConfigError("A prompt writer is trained by one process; start it without a launcher.")
     grpo_config(config, reward_weights(config))
     asking_of(config.writer, check_language_model(config.writer))
     if config.writer.weights == "full" and is_adapter(config.writer):

@@ -38,6 +38,6 @@ def trl_dataset(table: MapPrompts, asking: Asking, least: int) -> Any:
             "grpo.per_device_train_batch_size or raise grpo.num_generations."
         )
     texts = table.texts()
-    rows = table.rows.remove_columns([table.column])
-    rows = rows.add_column("prompt", [asking(text) for text in texts])
-    return rows.add_column("request", texts).add_column("request_index", list(range(len(texts))))
+    # The index first: a table without its last column has no rows.
+    rows = table.rows.add_column("request_index", list(range(len(texts)))).remove_columns([table.column])
+    return rows.add_column("prompt", [asking(text) for text in texts]).add_column("request", texts)

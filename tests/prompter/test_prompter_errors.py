@@ -141,6 +141,11 @@ def test_without_trl(told: list[str], tmp_path: Path, monkeypatch: pytest.Monkey
     assert "needs TRL; run `pip install 'genrl-toolkit[prompter]'`" in refused(told, tmp_path)
 
 
+def test_several_processes(told: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("genrl.launched.count", lambda: 2)
+    assert "is trained by one process; start it without a launcher" in refused(told, tmp_path)
+
+
 def test_an_output_that_holds_a_run(told: list[str], tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "config.yaml").write_text("algorithm: {name: trl-grpo}\n")

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from datasets import Dataset
 from torch import Tensor
 
 from genrl.errors import RewardError
@@ -15,7 +16,9 @@ from genrl.judging.source import find, load
 from genrl.policy import WeightedPolicy
 from genrl.prompter.asking import Asking, prompt_of
 from genrl.prompter.painting import BATCH, Painter, batches
+from genrl.prompter.requests import prompts_of, trl_dataset
 from genrl.prompter.rewards import FaithfulnessReward, PictureReward
+from genrl.prompts import MapPrompts
 from genrl.rewards import Failed, RewardPanel, RewardTerm
 from genrl.scenes import ScenesFaithfulness
 from genrl.types import Prompt, Sampling
@@ -119,6 +122,15 @@ def test_a_template_is_text_or_the_message_of_a_user() -> None:
     assert Asking("{request}", chat=True)("it") == [{"role": "user", "content": "it"}]
     assert prompt_of("  a\n b ") == "a b"
     assert prompt_of([{"role": "assistant", "content": ""}]) == ""
+
+
+@pytest.mark.parametrize("column", ["prompt", "text", "request"])
+def test_a_set_of_requests_alone_is_one_too(column: str) -> None:
+    table = MapPrompts(Dataset.from_list([{column: prompt.text} for prompt in REQUESTS]))
+    dataset = trl_dataset(table, Asking("{request} =>"), 2)
+    expected = [{"request_index": k, "prompt": f"{p.text} =>", "request": p.text} for k, p in enumerate(REQUESTS)]
+    assert dataset.to_list() == expected
+    assert [prompt.text for prompt in prompts_of(table)] == [prompt.text for prompt in REQUESTS]
 
 
 def test_batches_keep_requests_whole() -> None:

@@ -13,7 +13,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from genrl.report import read_run, summary
 from genrl.tracking import read_grid
-from tests.tiny_writers import REQUESTS, sets, train_prompter
+from tests.tiny_writers import REQUESTS, sets, train_prompter, write_writer
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
@@ -87,6 +87,24 @@ def test_a_resumed_run_ends_where_an_uninterrupted_one_does(run: Path, tmp_path:
     again = [json.loads(line) for line in (stopped / "metrics.jsonl").read_text().splitlines()]
     assert [row["step"] for row in again] == [json.loads(line)["step"] for line in rows.splitlines()]
     assert (stopped / "evaluations" / "step-000002.json").read_text() == (run / "evaluations" / "step-000002.json").read_text()
+
+
+def test_a_model_that_chats_is_given_a_conversation(told: list[str], tmp_path: Path) -> None:
+    """And what it answers is read from one, in training as in the evaluations."""
+    writer = write_writer(tmp_path / "chat", chat=True)
+    seen = tmp_path / "mine.py"
+    seen.write_text(
+        "def seen(prompts, completions, **_):\n"
+        "    assert all(prompt[-1]['role'] == 'user' for prompt in prompts)\n"
+        "    return [float(completion[-1]['role'] == 'assistant') for completion in completions]\n"
+    )
+    own = {"writer.template": "say {request}", "evaluation.every": 0, "evaluation.samples": 2}
+    extra = ["--writer", str(writer), "--text-reward", f"{seen}:seen", "--max-steps", "1", "--output", str(tmp_path / "run")]
+    train_prompter(*told, *extra, *sets(**own))
+    row = json.loads((tmp_path / "run" / "trainer_state.json").read_text())["log_history"][0]
+    assert row["rewards/seen/mean"] == 1.0
+    record = json.loads((tmp_path / "run" / "writer" / "prompter.json").read_text())
+    assert (record["template"], record["max_new_tokens"]) == ("say {request}", 8)
 
 
 def test_lora_trains_an_adapter_that_goes_on_being_trained(told: list[str], tmp_path: Path, run: Path) -> None:
