@@ -13,7 +13,8 @@ from genrl._version import __version__
 if TYPE_CHECKING:
     from genrl.algorithms.forward_process import ForwardProcess
     from genrl.algorithms.policy_gradient import PolicyGradient
-    from genrl.config import RunConfig, resolve, to_yaml
+    from genrl.config import RunConfig, to_yaml
+    from genrl.config.resolve import resolve
     from genrl.errors import GenrlError
     from genrl.registry import entries, register
     from genrl.spec import from_spec, override, to_spec
