@@ -23,8 +23,8 @@ class WriterSettings:
     pad_token: a token of its own that fills batches up, for a tokenizer that names none.
     pictures: noises that each prompt is drawn from; more make its reward steadier at proportional cost.
     faithfulness: measures whether a prompt still asks for what was asked.
-    faithfulness_weight: its share beside the pictures' reward, which has 1. Higher holds the writer to the request more
-        firmly and leaves it less freedom; 0 only watches.
+    faithfulness_weight: its share beside the pictures' reward, which has 1. Both are normalised in their group, so at 1 a
+        reward that pulls the other way is a draw; higher holds the writer to the request more firmly, 0 only watches.
     """
 
     path: str = ""
@@ -39,4 +39,4 @@ class WriterSettings:
     pad_token: str = ""
     pictures: Count = 2
     faithfulness: Faithfulness = field(default_factory=ContentWords)
-    faithfulness_weight: NonNegative = 1.0
+    faithfulness_weight: NonNegative = 2.0

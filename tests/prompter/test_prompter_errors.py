@@ -156,6 +156,6 @@ def test_an_output_that_holds_a_run(told: list[str], tmp_path: Path) -> None:
 
 def test_dry_run_prints_the_plan_and_leaves_nothing(told: list[str], tmp_path: Path) -> None:
     plan = train_prompter(*told, "--output", str(tmp_path / "run"), *sets(), "--dry-run")
-    for part in ("2 requests x 4 prompts x 2 noises = 16 pictures of 2 steps", "scenes(partial=0.5) x 1", "Nothing was run."):
+    for part in ("2 requests x 4 prompts x 2 noises = 16 pictures of 2 steps", "scenes(partial=0.5) x 2", "Nothing was run."):
         assert part in plan
     assert not (tmp_path / "run").exists()

@@ -34,7 +34,7 @@ def test_a_reward_function_for_texts_counts_unchanged(run: Path) -> None:
     """Its weight is in the sum, its metric in the log, and it saw the columns of the request set."""
     row = json.loads((run / "trainer_state.json").read_text())["log_history"][0]
     parts = [row[f"rewards/{name}/mean"] for name in ("pictures", "faithfulness", "short")]
-    assert row["reward"] == pytest.approx(parts[0] + parts[1] + 0.5 * parts[2], abs=1e-5)
+    assert row["reward"] == pytest.approx(parts[0] + 2.0 * parts[1] + 0.5 * parts[2], abs=1e-5)
     assert -0.8 <= parts[2] <= -0.1
     assert 1 <= row["longest"] <= 8
 

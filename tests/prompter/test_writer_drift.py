@@ -65,6 +65,7 @@ def trained(copyist: Path, root: Path, weight: float) -> Path:
 
 @pytest.mark.slow
 def test_faithfulness_holds_and_the_alarm_tells_when_it_does_not(copyist: Path, tmp_path: Path) -> None:
+    """At weight 1 the two are a draw; the page on prompt writers has what 0.5 and 1 do."""
     free, held = (read_run(trained(copyist, tmp_path, weight)) for weight in (0.0, 2.0))
     before, lost, kept = (run.evaluations[step]["faithfulness"].mean() for run, step in ((free, 0), (free, 24), (held, 24)))
     assert before > 0.95
