@@ -31,7 +31,8 @@ class Painting:
 class Painter:
     """A frozen flow model, as it is evaluated: Euler steps down its own grid.
 
-    Prompts are encoded once each and forgotten afterwards, as a writer never stops writing new ones.
+    Prompts are encoded once each and forgotten afterwards, as a writer never stops writing new ones. Rows of one prompt and
+    one noise are drawn once.
     """
 
     model: DiffusersModel
@@ -50,11 +51,15 @@ class Painter:
             self.policy.encode([prompt.text for prompt in prompts])
             shape = self.policy.latent_shape()
             for rows in batches([prompt.index for prompt in prompts]):
-                noise = torch.stack([torch.randn(shape, generator=rng.generator(*noises[row])) for row in rows])
-                own = [prompts[row] for row in rows]
+                # A writer that is sure of itself gives the same prompt again and again: one picture serves all of them.
+                first = {(prompts[row].text, noises[row]): row for row in reversed(rows)}
+                drawn = sorted(first.values())
+                place = [drawn.index(first[prompts[row].text, noises[row]]) for row in rows]
+                noise = torch.stack([torch.randn(shape, generator=rng.generator(*noises[row])) for row in drawn])
+                own = [prompts[row] for row in drawn]
                 groups = walk(self.policy, own, noise.to(self.policy.device), Euler(), plan, self.sampling, [])
                 latents = torch.cat([group.final for group in groups])
-                yield Painting(rows, latents, self.policy.decode(latents) if decode else None)
+                yield Painting(rows, latents[place], self.policy.decode(latents)[place] if decode else None)
         self.model.forget([prompt.text for prompt in prompts])
 
 

@@ -170,5 +170,6 @@ def _lora(writer: WriterSettings) -> Any:
 def _keep(trainer: Any, parts: Parts, folder: Path) -> None:
     """The finished writer with its tokenizer and how it is asked, as transformers or peft load it."""
     with files.whole_folder(folder) as draft:
-        trainer.save_model(str(draft))
+        trainer.accelerator.unwrap_model(trainer.model).save_pretrained(draft)
+        parts.tokenizer.save_pretrained(draft)
         parts.record().write(draft)

@@ -83,6 +83,19 @@ def test_each_distinct_prompt_is_encoded_once_and_then_forgotten(painter: Painte
     assert painter.policy.counts["encodes"] == 3
 
 
+def test_a_prompt_that_is_written_again_costs_no_other_picture(painter: Painter) -> None:
+    """Rows of one text and one noise: two noises by two steps each for the first request, and for the second."""
+    painter.policy.counts.clear()
+    texts = ["a red circle", "two blue squares", "a red circle", "a red circle", "a red circle"]
+    answers, _ = asked(reward(painter), texts, [0, 0, 0, 1, 1])
+    assert painter.policy.counts["forwards"] == 3 * 2 * 2
+    assert answers[0] == answers[2] != answers[1]
+    assert answers[3] == answers[4] != answers[0]
+    assert answers == pytest.approx(
+        [asked(reward(painter), [t], [r])[0][0] for t, r in zip(texts, [0, 0, 0, 1, 1], strict=True)]
+    )
+
+
 def test_rewards_are_given_the_request_and_its_columns(painter: Painter) -> None:
     seen: list[Any] = []
 

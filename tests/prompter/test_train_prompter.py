@@ -61,10 +61,11 @@ def test_evaluations_grids_and_report_are_those_of_any_run(run: Path) -> None:
 
 
 def test_what_a_step_costs_is_counted(run: Path) -> None:
-    """8 completions from 2 noises each, by 2 steps; each distinct prompt is encoded once."""
+    """8 completions from 2 noises each, by 2 steps; each distinct prompt is encoded and drawn once."""
     for row in read_run(run).iterations:
-        assert (row["forwards"], row["decodes"]) == (32, 16)
         assert 1 <= row["encodes"] <= 8
+        assert 2 * row["encodes"] <= row["decodes"] <= 16
+        assert row["forwards"] == 2 * row["decodes"]
         assert row["step_time"] > 0
 
 
