@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,9 @@ from genrl.monitoring.faithfulness import FAITHFULNESS
 from genrl.prompter.config import PrompterConfig
 from genrl.prompter.rewards import faithfulness
 
+#: Of (writer, model), each as it was and as it is.
+NAMES = ("both base", "model tuned", "writer tuned", "both tuned")
+
 
 def judge_combinations(
     config: PrompterConfig, writers: tuple[Path, Path], model: Path, folder: Path, console: Console
@@ -28,18 +32,17 @@ def judge_combinations(
     """
     tuned = find(str(model))
     judged = {}
-    for who, found in (("base", tuned.untuned), ("tuned", tuned)):
-        for what, writer in zip(("base", "tuned"), writers, strict=True):
-            name = f"writer {what}, model {who}"
-            own = folder / name.replace(", ", "-").replace(" ", "-")
-            judged[name] = read_judgement(own) if is_judgement(own) else _judged(config, found, writer, own, console)
+    for name, (writer, found) in zip(NAMES, product(writers, (tuned.untuned, tuned)), strict=True):
+        own = folder / name.replace(" ", "-")
+        judged[name] = read_judgement(own) if is_judgement(own) else _judged(config, found, writer, own, console)
     return judged
 
 
 def _judged(config: PrompterConfig, found: Found, writer: Path, own: Path, console: Console) -> Judgement:
     behind: RunConfig = replace(found.config, prompts=replace(found.config.prompts, prompter=str(writer)))
     protocol = Protocol.of(behind)
-    contender = Contender(own.name, found.base.path, Found(behind, found.tuned), protocol)
+    source = str(found.tuned.parent) if found.tuned else found.base.path
+    contender = Contender(own.name, source, Found(behind, found.tuned), protocol)
     (judged,) = judge_all([contender], own.parent, console).values()
     prompts = [protocol.evaluator.prompt(sample) for sample in range(len(judged.prompts))]
     kept = faithfulness(config.writer.faithfulness, prompts, [prompt.text for prompt in prompts])

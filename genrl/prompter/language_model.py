@@ -12,6 +12,7 @@ from genrl.errors import ConfigError, ModelError
 from genrl.models.loading import DTYPES
 from genrl.prompter.asking import INSTRUCTION, Asking
 from genrl.prompter.folder import ADAPTER, is_finished, is_writer, record_of, weights_of
+from genrl.prompter.quiet import quiet
 from genrl.prompter.settings import WriterSettings
 from genrl.registry import suggestion
 
@@ -74,13 +75,14 @@ def load_language_model(settings: WriterSettings, trainable: bool = False, dtype
     kind: Any = peft.AutoPeftModelForCausalLM if is_adapter(settings) else transformers.AutoModelForCausalLM
     own = {"is_trainable": trainable} if is_adapter(settings) else {"use_safetensors": True}
     try:
-        return kind.from_pretrained(
-            weights_of(settings.path),
-            dtype=dtype or DTYPES[settings.dtype],
-            revision=settings.revision,
-            trust_remote_code=settings.trust_remote_code,
-            **own,
-        )
+        with quiet():
+            return kind.from_pretrained(
+                weights_of(settings.path),
+                dtype=dtype or DTYPES[settings.dtype],
+                revision=settings.revision,
+                trust_remote_code=settings.trust_remote_code,
+                **own,
+            )
     except (OSError, ValueError) as error:
         raise ModelError(f"The prompt writer {settings.path!r} does not load: {_first_line(error)}") from error
 
