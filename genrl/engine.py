@@ -99,6 +99,12 @@ def _sharding_obstacles(config: RunConfig, plugin: FullyShardedDataParallelPlugi
             "fsdp_cpu_ram_efficient_loading has transformers leave the text encoders of all but the first process empty; set "
             "it to false."
         )
+    others = config.algorithm.weight_sets - ({"reference"} if config.model.weights == "lora" else set())
+    if others:
+        yield (
+            f"The recipe asks other weights as well ({', '.join(sorted(others))}), and FSDP2 would fetch their parts from all "
+            "processes in the middle of a batch. Use ddp; if it is the reference, leave out the regularizers or train adapters."
+        )
     if config.model.compile:
         yield "FSDP2 replaces the weights that compiled blocks were compiled for; set model.compile=false."
     if config.model.fp8_base:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
+from accelerate.state import AcceleratorState
 
 from genrl.config import resolve
+from genrl.metering import Meter
+from genrl.randomness import Randomness
 from genrl.run import build
 
 SETS = [
@@ -35,6 +40,29 @@ def log_ratio(algorithm: str, folder: Path, *sets: str) -> float:
 @pytest.mark.parametrize("algorithm", ["neighbor-grpo", "dance-grpo", "mix-grpo", "branch-grpo", "grpo-guard"])
 def test_ratio_is_one_in_bfloat16_with_lora(algorithm: str, tmp_path: Path) -> None:
     assert log_ratio(algorithm, tmp_path) <= ROUNDING
+
+
+@pytest.fixture
+def mixed() -> Iterator[str]:
+    """bfloat16 weights under autocast in bfloat16; accelerate allows one precision in a process."""
+    AcceleratorState._reset_state(reset_partial_state=True)
+    yield "train.mixed_precision=bf16"
+    AcceleratorState._reset_state(reset_partial_state=True)
+
+
+@pytest.mark.parametrize("algorithm", ["neighbor-grpo", "dance-grpo", "mix-grpo"])
+def test_ratio_is_one_in_mixed_precision(algorithm: str, mixed: str, tmp_path: Path) -> None:
+    assert log_ratio(algorithm, tmp_path, mixed) <= ROUNDING
+
+
+def test_what_a_rollout_keeps_is_float32_in_mixed_precision(mixed: str, tmp_path: Path) -> None:
+    trainer = build(resolve("dance-grpo", preset="none", sets=[*SETS, mixed]), tmp_path, reporter=None)
+    prompts, rng = trainer.prompts.draw(0, 1), Randomness((0,))
+    trainer.policy.encode([prompt.text for prompt in prompts])
+    plan = trainer.algorithm.plan(0, trainer.sigmas, trainer.sampling, rng)
+    (group,) = trainer.explore(prompts, plan, rng, Meter()).groups
+    kept = [(step.state, step.next_state, step.velocity, step.log_prob) for step in group.kept.values()]
+    assert {tensor.dtype for step in kept for tensor in (*step, group.final) if tensor is not None} == {torch.float32}
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ step takes one reduction of the gradients and one exchange of the new weights.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from types import MethodType
 
@@ -48,12 +48,11 @@ class Shards:
         """
         asked = self.processes.anywhere([name in self._asked for name in self.named])
         missing = {name for name, anywhere in zip(self.named, asked, strict=True) if anywhere} - self._asked
-        start = torch.zeros((), device=self.parameters[0].device, requires_grad=True)
         for prefix, network in self._networks.items():
             absent = [p for name, p in _trained({prefix: network}) if name in missing]
             network.set_requires_gradient_sync(True)  # type: ignore[operator]
             with torch.enable_grad():
-                network.hand_over(start, absent).backward()  # type: ignore[operator]
+                network.hand_over(partial(list, absent)).backward()  # type: ignore[operator]
             network.set_requires_gradient_sync(False)  # type: ignore[operator]
         self._asked.clear()
 
@@ -113,9 +112,13 @@ def _shard(network: nn.Module, processes: Processes, compute: torch.dtype | None
     register_fsdp_forward_method(network, "hand_over")
 
 
-def _hand_over(network: nn.Module, start: Tensor, absent: Sequence[Tensor]) -> Tensor:
-    """A number with gradient 0 in the absent parameters, for a backward pass that only hands gradients over."""
-    return start + sum((parameter * 0.0).sum() for parameter in absent)
+def _hand_over(network: nn.Module, absent: Callable[[], Sequence[Tensor]]) -> Tensor:
+    """A number with gradient 0 in the absent parameters, for a backward pass that only hands gradients over.
+
+    No tensor goes in: FSDP hands over as soon as the gradient of an input is there, which is before these are.
+    """
+    start = torch.zeros((), device=next(network.parameters()).device, requires_grad=True)
+    return start + sum((parameter * 0.0).sum() for parameter in absent())
 
 
 def _trained(networks: Mapping[str, nn.Module]) -> list[tuple[str, nn.Parameter]]:
