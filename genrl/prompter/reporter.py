@@ -10,7 +10,9 @@ from genrl.reporting import RunReporter
 
 
 class PrompterReporter(RunReporter):
-    """Closing words with the commands of a prompt writer."""
+    """Closing words with the commands of a prompt writer. source: what the user called the flow model."""
+
+    source = ""
 
     def conclude(self, step: int, finished: bool, best: Best | None = None, patience: int = 0) -> None:
         alarms = [f"{escape(alarm['name'])} (step {alarm['step']})" for alarm in self.alarms.rows()]
@@ -24,7 +26,7 @@ class PrompterReporter(RunReporter):
         if self.first and self.last:
             self._gains(self.first, self.last)
         self.say(f"Writer: {self.folder / WRITER}   pictures: {self.folder / 'grids'}   numbers: {self.log.path}")
-        self.say(f"Draw with it: [bold]genrl sample MODEL --prompter {self.folder} --prompt ...[/]")
+        self.say(f"Draw with it: [bold]genrl sample {self.source} --prompter {self.folder} --prompt ...[/]")
 
     def written(self, examples: list[tuple[str, str]]) -> None:
         """What becomes of a few held-out requests."""

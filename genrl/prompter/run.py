@@ -70,6 +70,7 @@ def start(config: PrompterConfig, resume: bool = False) -> int:
         torch.set_num_threads(config.flow.run.threads)
     parts = assemble(config)
     reporter = PrompterReporter(folder, ALGORITHM, max_steps(config))
+    reporter.source = config.source
     reporter.watch = Watch(config.flow.alarms, parts.judge.rewards.trained)
     weights = {"source": str(folder), "model": config.flow.model.path, "version": base_version(config.flow.model)}
     reporter.card = card_of(config.flow, parts.judge.evaluator, parts.judge.rewards).with_weights(weights)

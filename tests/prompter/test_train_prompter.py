@@ -73,7 +73,7 @@ def test_the_terminal_tells_what_was_gained_and_shows_prompts(run: Path) -> None
     said = (run / "said.txt").read_text()
     assert "Held-out reward" in said
     assert "faithfulness" in said
-    assert f"genrl sample MODEL --prompter {run}" in said.replace("\n", "")
+    assert f"genrl sample scenes --prompter {run}" in said.replace("\n", "")
     assert any(f"{request} ->" in said for request in REQUESTS)
 
 
