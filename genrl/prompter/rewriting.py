@@ -2,42 +2,43 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
-from genrl import files
 from genrl.data_protocols import PromptSource
-from genrl.errors import RunFolderError
 from genrl.judging.source import device_of
 from genrl.prompter.language_model import asking_of, check_language_model, load_language_model, max_new_tokens
 from genrl.prompter.settings import WriterSettings
 from genrl.prompter.writer import Writer
+from genrl.tracking import MetricsLog
 from genrl.types import Prompt
 
 #: In a run's folder, what was written for each request.
-WRITTEN = "written.json"
+WRITTEN = "written.jsonl"
 
 
 class Rewriter:
-    """Prompts in place of requests. `path`: a file that keeps what was written, so that a resumed run meets the same prompts
-    even where another batch or another machine would round otherwise; None keeps it in memory alone.
+    """Prompts in place of requests. `path`: a file of rows that keeps what was written, so that a resumed run meets the same
+    prompts even where another batch or another machine would round otherwise; None keeps it in memory alone.
     """
 
     def __init__(self, writer: Writer, path: Path | None = None) -> None:
-        self.writer, self.path = writer, path
-        self.written = _read(path) if path and path.exists() else {}
+        self.writer, self.log = writer, MetricsLog(path) if path else None
+        self.written: dict[str, str] = {}
+        if self.log:
+            self.log.keep(lambda row: True)  # but for a line that was cut short
+            self.written |= {row["request"]: row["prompt"] for row in self.log.rows()}
 
     def __call__(self, prompts: Sequence[Prompt]) -> list[Prompt]:
         """The prompts with what was written for them, which remember their requests."""
         new = [text for text in dict.fromkeys(prompt.asked for prompt in prompts) if text not in self.written]
         if new:
-            self.written.update(zip(new, self.writer(new), strict=True))
-            if self.path:
-                self.path.parent.mkdir(parents=True, exist_ok=True)
-                files.write_text(self.path, json.dumps(self.written, indent=1, ensure_ascii=False))
+            fresh = dict(zip(new, self.writer(new), strict=True))
+            self.written |= fresh
+            if self.log:
+                self.log.append(*({"request": request, "prompt": text} for request, text in fresh.items()))
         return [replace(prompt, text=self.written[prompt.asked], request=prompt.asked) for prompt in prompts]
 
 
@@ -66,10 +67,3 @@ def rewriter(prompter: str, device: str, folder: Path | None = None) -> Rewriter
     model = load_language_model(settings, dtype="auto").to(device_of(device))
     writer = Writer(model, tokenizer, asking_of(settings, tokenizer), max_new_tokens(settings))
     return Rewriter(writer, folder / WRITTEN if folder else None)
-
-
-def _read(path: Path) -> dict[str, str]:
-    try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (ValueError, TypeError) as error:
-        raise RunFolderError(f"{path} is damaged ({error}); delete it, and the requests are rewritten.") from None

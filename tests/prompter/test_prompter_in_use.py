@@ -13,7 +13,7 @@ from genrl.config import resolve
 from genrl.judging.judgement import read_judgement
 from genrl.prompter.rewriting import Rewriter, RewrittenPrompts
 from genrl.prompts import load_prompts
-from genrl.tracking import read_grid
+from genrl.tracking import MetricsLog, read_grid
 from genrl.types import Prompt
 from tests.tiny_runs import genrl
 from tests.tiny_writers import REQUESTS
@@ -46,8 +46,12 @@ def tuned(run: Path, requests_file: Path, tmp_path_factory: pytest.TempPathFacto
     return output
 
 
+def kept(run: Path) -> dict[str, str]:
+    return {row["request"]: row["prompt"] for row in MetricsLog(run / "written.jsonl").rows()}
+
+
 def test_a_flow_model_is_trained_on_written_prompts_and_scored_by_requests(tuned: Path, run: Path) -> None:
-    written = json.loads((tuned / "written.json").read_text())
+    written = kept(tuned)
     assert len(written) == 4  # two held out, two trained on
     assert written.keys() <= REQUESTS.keys()
     captions = {caption for caption, _ in read_grid(tuned / "grids" / "step-000001.png")}
@@ -65,7 +69,7 @@ def test_it_is_evaluated_behind_its_writer_as_the_run_was(tuned: Path, tmp_path:
     judged = read_judgement(tmp_path / "eval")
     own = json.loads((tuned / "evaluations" / "step-000001.json").read_text())
     assert judged.values["reward"].tolist() == own["reward"]
-    written = json.loads((tuned / "written.json").read_text())
+    written = kept(tuned)
     assert [written[request] for request in judged.prompts] == judged.written
 
 
@@ -106,12 +110,14 @@ def test_each_request_is_rewritten_once_even_by_a_run_that_goes_on(tmp_path: Pat
         return [f"<{request}>" for request in requests]
 
     source = load_prompts(str(requests_file), seed=1)
-    first = RewrittenPrompts(source, Rewriter(writer, tmp_path / "run" / "written.json"))  # type: ignore[arg-type]
+    first = RewrittenPrompts(source, Rewriter(writer, tmp_path / "written.jsonl"))  # type: ignore[arg-type]
     drawn, plain = first.draw(0, 9), source.draw(0, 9)
     assert [prompt.text for prompt in drawn] == [f"<{prompt.text}>" for prompt in plain]
     assert [(p.asked, p.columns, p.index) for p in drawn] == [(p.text, p.columns, p.index) for p in plain]
     assert [len(batch) for batch in asked] == [6]
-    again = RewrittenPrompts(source, Rewriter(lambda _: [], tmp_path / "run" / "written.json"))  # type: ignore[arg-type]
+    with (tmp_path / "written.jsonl").open("a") as file:
+        file.write('{"request": "cut sh')
+    again = RewrittenPrompts(source, Rewriter(lambda _: [], tmp_path / "written.jsonl"))  # type: ignore[arg-type]
     assert again.draw(3, 4) == first.draw(3, 4)
 
 

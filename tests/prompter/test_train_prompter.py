@@ -13,6 +13,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from genrl.report import read_run, summary
 from genrl.tracking import read_grid
+from tests.tiny_runs import genrl
 from tests.tiny_writers import REQUESTS, sets, train_prompter, write_writer
 
 
@@ -88,6 +89,23 @@ def test_a_resumed_run_ends_where_an_uninterrupted_one_does(run: Path, tmp_path:
     again = [json.loads(line) for line in (stopped / "metrics.jsonl").read_text().splitlines()]
     assert [row["step"] for row in again] == [json.loads(line)["step"] for line in rows.splitlines()]
     assert (stopped / "evaluations" / "step-000002.json").read_text() == (run / "evaluations" / "step-000002.json").read_text()
+
+
+def test_a_run_that_is_interrupted_saves_and_says_how_to_go_on(
+    told: list[str], run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    again = tmp_path / "run"
+    extra = ["--text-reward", f"{run.parent / 'mine.py'}:short=0.5", "--max-steps", "2", "--output", str(again)]
+    with monkeypatch.context() as patch:
+        patch.setattr("genrl.interrupt.Interrupt.__call__", lambda self: True)
+        said = train_prompter(*told, *extra, *sets(**{"grpo.save_steps": 100}))
+    assert f"Stopped after step 1 and saved. Continue with: genrl train-prompter --resume {again}" in said
+    assert [path.name for path in again.glob("checkpoint-*")] == ["checkpoint-1"]
+    assert not (again / "writer").exists()
+    refused = genrl("sample", "scenes", "--prompter", str(again), "--prompt", "x", code=2)
+    assert "is not finished; continue it with" in refused
+    train_prompter("--resume", str(again))
+    assert all(torch.equal(tensor, weights(again / "writer")[name]) for name, tensor in weights(run / "writer").items())
 
 
 def test_a_model_that_chats_is_given_a_conversation(told: list[str], tmp_path: Path) -> None:
