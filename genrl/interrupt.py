@@ -6,6 +6,8 @@ import os
 import signal
 from typing import Any
 
+from genrl import launched
+
 ASKED = b"\nSaving at the end of this iteration. Ctrl-C again ends at once and loses what came after the last checkpoint.\n"
 
 
@@ -32,7 +34,7 @@ class Interrupt:
             signal.signal(kind, handler)
 
     def _ask(self, number: int, frame: object) -> None:
-        if not self.asked:
+        if not self.asked and launched.local_rank() == 0:
             os.write(2, ASKED)  # the console may be in the middle of a line of its own
         self.asked = True
         signal.signal(signal.SIGINT, self.before[signal.SIGINT])

@@ -104,6 +104,8 @@ def start(config: RunConfig, resume: bool = False, begin: Path | None = None) ->
         again = f"genrl export {folder} --push-to-hub {config.run.hub_model_id}"
         repository, private = config.run.hub_model_id, config.run.hub_private_repo
         reporter.uploaded(upload(folder / checkpoint.MODEL, repository, private, again))
+    if processes.count > 1:
+        trainer.accelerator.end_training()
     return 0
 
 
