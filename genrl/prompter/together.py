@@ -59,11 +59,14 @@ def start(config: TogetherConfig, console: Console | None = None) -> dict[str, J
     files.write_text(config.folder / FILE, to_yaml(config))
     writer: Path | None = None
     model: Path | None = None
+    combinations = config.folder / "combinations"
     shared = with_requests_apart(of_one_precision(config))
     for number, writers, models in turns(config):
         now = of_round(shared, number)
         for turn in (writers, models):
             if not turn.finished:
+                if combinations.exists():
+                    files.remove_folder(combinations)  # they were of fewer rounds
                 console.rule(f"round {number} of {config.rounds}: the {turn.result} learns", align="left")
                 if turn is writers:
                     _train_writer(now, turn, writer, model)
@@ -77,7 +80,7 @@ def start(config: TogetherConfig, console: Console | None = None) -> dict[str, J
         writer, model = writers.own, models.own
     assert writer and model, "there is at least one round"
     untrained = config.folder / f"round-1-{WRITER}" / UNTRAINED
-    return judge_combinations(shared.prompter, (untrained, writer), model, config.folder / "combinations", console)
+    return judge_combinations(shared.prompter, (untrained, writer), model, combinations, console)
 
 
 def with_requests_apart(config: TogetherConfig) -> TogetherConfig:

@@ -112,6 +112,11 @@ def test_it_goes_on_between_rounds_and_repeats_nothing(both: Path, tmp_path: Pat
     assert (stopped / "round-1-model" / "metrics.jsonl").read_text() == before
     assert not moved(both / "round-2-model" / "model", stopped / "round-2-model" / "model")
     assert (stopped / "combinations" / "comparison.html").is_file()
+    # Another round makes other weights, so the four are judged again.
+    said = together("--resume", str(stopped), "--rounds", "3")
+    assert "round 3 of 3: the writer learns" in said
+    four = read_judgement(stopped / "combinations" / "both-tuned")
+    assert four.card.weights["source"] == str(stopped / "round-3-model")
 
 
 @pytest.mark.parametrize(
