@@ -141,4 +141,6 @@ def _flow(flow: RunConfig, path: str, value: Any) -> RunConfig:
     if path in ELSEWHERE:
         instead = f"set {ELSEWHERE[path]}" if ELSEWHERE[path] else "leave it out"
         raise ConfigError(f"{path} means nothing to TRL, which trains the prompt writer; {instead}.")
+    if path == "model.path" and value != flow.model.path:
+        raise ConfigError(f"The flow model is given as --model, or as source in a file; leave model.path={value} out.")
     return applied(flow, [Layer.of({path: value})])

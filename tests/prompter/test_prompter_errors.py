@@ -47,6 +47,7 @@ def refused(told: list[str], tmp_path: Path, *arguments: str) -> str:
         ("grpo.per_device_train_batch_size=32", "has 4 requests to train on, but a batch takes 8"),
         ("train.learning_rate=1", "has no setting 'train.learning_rate'"),
         ("solver=heun", "has no setting 'solver'"),
+        ("model.path=owner/other", "The flow model is given as --model"),
         ("run.save_steps=2", "run.save_steps means nothing to TRL, which trains the prompt writer; set grpo.save_steps."),
         ("writer.lora_rnk=2", "did you mean 'lora_rank'?"),
         ("writer.template=Write a prompt", "writer.template has no {request} in it"),
