@@ -26,8 +26,9 @@ def settings(run: RunFolder) -> Iterator[tuple[str, list[tuple[str, str]]]]:
     """Headed groups of (setting, value)."""
     config = run.config
     yield "Algorithm", _rows(config["algorithm"])
-    for section in ("sampling", "model"):
-        yield section.capitalize(), _rows(config[section])
+    for section in ("writer", "grpo", "sampling", "model"):
+        if section in config:  # the first two are those of a prompt writer
+            yield section.capitalize(), _rows(config[section])
     yield "Rewards", [(reward["name"], _reward(reward)) for reward in config["rewards"]]
     for section in ("prompts", "train", "evaluation"):
         yield section.capitalize(), _rows(config[section])

@@ -58,7 +58,9 @@ def test_evaluations_grids_and_report_are_those_of_any_run(run: Path) -> None:
     assert len(captions) == 4
     assert all(caption.split("\n-> ")[0] in REQUESTS for caption in captions)
     assert (summary(read)["state"], summary(read)["iterations"], read.algorithm) == ("finished", 2, "trl-grpo")
-    assert "trl-grpo" in (run / "report.html").read_text()
+    page = (run / "report.html").read_text()
+    assert "trl-grpo" in page
+    assert "num generations" in page
 
 
 def test_what_a_step_costs_is_counted(run: Path) -> None:

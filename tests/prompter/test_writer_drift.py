@@ -65,14 +65,16 @@ def trained(copyist: Path, root: Path, weight: float) -> Path:
 
 @pytest.mark.slow
 def test_faithfulness_holds_and_the_alarm_tells_when_it_does_not(copyist: Path, tmp_path: Path) -> None:
-    """At weight 1 the two are a draw; the page on prompt writers has what 0.5 and 1 do."""
-    free, held = (read_run(trained(copyist, tmp_path, weight)) for weight in (0.0, 2.0))
-    before, lost, kept = (run.evaluations[step]["faithfulness"].mean() for run, step in ((free, 0), (free, 24), (held, 24)))
-    assert before > 0.95
-    assert lost < 0.7
-    assert kept > 0.95
-    gain = free.evaluations[24]["reward"] - free.evaluations[0]["reward"]
-    assert gain.mean() > 0.3  # redder pictures are what it left the requests for
-    names = [json.loads(line)["name"] for line in (free.path / "alarms.jsonl").read_text().splitlines()]
+    """At weight 1 the two are a draw. Prints what stands in the page on prompt writers."""
+    runs = {weight: read_run(trained(copyist, tmp_path, weight)) for weight in (0.0, 0.5, 1.0, 2.0)}
+    kept = {weight: run.evaluations[24]["faithfulness"].mean() for weight, run in runs.items()}
+    red = {weight: run.evaluations[24]["reward"].mean() for weight, run in runs.items()}
+    print("before", {name: runs[0.0].evaluations[0][name].mean() for name in ("faithfulness", "reward")})
+    print("faithfulness", kept, "reward", red)
+    assert runs[0.0].evaluations[0]["faithfulness"].mean() > 0.95
+    assert list(kept.values()) == sorted(kept.values())
+    assert (kept[0.0] < 0.7, kept[2.0] > 0.95) == (True, True)
+    assert red[0.0] - red[2.0] > 0.3  # redder pictures are what it left the requests for
+    names = [json.loads(line)["name"] for line in (runs[0.0].path / "alarms.jsonl").read_text().splitlines()]
     assert "prompt writer drifts" in names
-    assert "prompt writer drifts" not in (held.path / "alarms.jsonl").read_text()
+    assert "prompt writer drifts" not in (runs[2.0].path / "alarms.jsonl").read_text()
