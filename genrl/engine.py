@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
@@ -22,15 +23,15 @@ from genrl.processes import Processes
 INSTEAD = "Use fsdp2, or ddp: genrl train --accelerate-config fsdp2 ..."
 
 
-def meet(config: RunConfig) -> Processes:
-    """The processes that the launcher has started, once they have found each other; one without a launcher.
+#: For how long a process waits for the others: rewards may be slow, and writing a checkpoint as well.
+PATIENCE = timedelta(hours=1)
 
-    The folder of the run is that which the main process has chosen.
-    """
+
+def meet(config: RunConfig) -> Processes:
+    """The processes that the launcher has started, once they have found each other; one without a launcher."""
     if os.environ.get("ACCELERATE_USE_DEEPSPEED", "false").lower() == "true":  # accelerate would load it
         raise ConfigError(f"{launched.FOREIGN['DEEPSPEED']}. {INSTEAD}")
-    cpu = config.run.device == "cpu" or (config.run.device == "auto" and not torch.accelerator.is_available())
-    processes = Processes(PartialState(cpu=cpu))
+    processes = Processes(PartialState(cpu=_on_cpu(config), timeout=PATIENCE))
     if processes.count != launched.count():
         raise ConfigError(
             f"The launcher has started {launched.count()} processes, and {processes.count} met. Give each a GPU, or "
@@ -39,11 +40,15 @@ def meet(config: RunConfig) -> Processes:
     return processes
 
 
+def _on_cpu(config: RunConfig) -> bool:
+    return config.run.device == "cpu" or (config.run.device == "auto" and not torch.accelerator.is_available())
+
+
 def accelerator_of(config: RunConfig, folder: Path) -> Accelerator:
     """The accelerator of a run; ConfigError if the launcher's configuration asks for what a run cannot do."""
     plugin = FullyShardedDataParallelPlugin() if sharded() else None
     accelerator = Accelerator(
-        cpu=PartialState().device.type == "cpu",
+        cpu=_on_cpu(config),
         mixed_precision=config.train.mixed_precision,
         log_with=list(config.run.report_to) or None,
         project_dir=folder,

@@ -14,18 +14,18 @@ FOREIGN = {
 
 
 def alone() -> bool:
-    """Whether no launcher has started this process."""
-    return "WORLD_SIZE" not in os.environ
+    """Whether no launcher has started this process. (Clusters set the other variables in every container.)"""
+    return "LOCAL_RANK" not in os.environ
 
 
 def count() -> int:
     """How many processes the launcher has started in all."""
-    return int(os.environ.get("WORLD_SIZE", "1"))
+    return 1 if alone() else int(os.environ.get("WORLD_SIZE", "1"))
 
 
 def rank() -> int:
     """The number of this process; 0 is the one that writes and talks."""
-    return int(os.environ.get("RANK", "0"))
+    return 0 if alone() else int(os.environ.get("RANK", "0"))
 
 
 def local_rank() -> int:
