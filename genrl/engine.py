@@ -21,8 +21,6 @@ from genrl.processes import Processes
 
 #: What does, where another engine does not.
 INSTEAD = "Use fsdp2, or ddp: genrl train --accelerate-config fsdp2 ..."
-
-
 #: For how long a process waits for the others: rewards may be slow, and writing a checkpoint as well.
 PATIENCE = timedelta(hours=1)
 

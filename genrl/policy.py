@@ -182,9 +182,9 @@ class WeightedPolicy:
         stored = self._sets[weights]
         if self.shards:
             self.shards.exchange(stored)
-            return
-        for i, parameter in enumerate(self._swapped):
-            parameter.data, stored[i] = stored[i], parameter.data
+        else:
+            for i, parameter in enumerate(self._swapped):
+                parameter.data, stored[i] = stored[i], parameter.data
         # Autocast keeps its copy of a weight by the parameter, whose data are others from here on.
         torch.clear_autocast_cache()
 

@@ -88,8 +88,10 @@ def start(config: RunConfig, resume: bool = False, begin: Path | None = None) ->
         with stop, reporter:
             check_start(config, trainer, reporter)
             trainer.fit(lambda: stop() or (config.evaluation.stop_on_alarm and bool(reporter.raised)))
-    except GenrlError:
+    except GenrlError as error:
         reporter.report("stopped")
+        if error.shared:
+            _leave(trainer)
         raise
     finished = trainer.step >= config.train.max_steps
     if finished and processes.main:
@@ -104,9 +106,15 @@ def start(config: RunConfig, resume: bool = False, begin: Path | None = None) ->
         again = f"genrl export {folder} --push-to-hub {config.run.hub_model_id}"
         repository, private = config.run.hub_model_id, config.run.hub_private_repo
         reporter.uploaded(upload(folder / checkpoint.MODEL, repository, private, again))
-    if processes.count > 1:
-        trainer.accelerator.end_training()
+    _leave(trainer)
     return 0
+
+
+def _leave(trainer: Trainer) -> None:
+    """Part from the other processes, once all are here: one that goes while others still write can take them with it."""
+    if trainer.processes.count > 1:
+        trainer.accelerator.wait_for_everyone()
+        trainer.accelerator.end_training()
 
 
 def build(config: RunConfig, folder: Path, reporter: Any, policy: WeightedPolicy | None = None) -> Trainer:
