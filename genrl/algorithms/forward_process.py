@@ -18,7 +18,7 @@ from genrl.protocols import AdvantageEstimator, Perturber, Policy, SnapshotRule,
 from genrl.randomness import Randomness
 from genrl.registry import component_name
 from genrl.rollout import walk
-from genrl.types import Answers, Condition, Metrics, Prompt, RolloutGroup, Sampling, StepPlan, Unit
+from genrl.types import Answers, Condition, Metrics, Prompt, RolloutGroup, Sampling, StepPlan, Unit, take
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,7 @@ class ForwardProcess:
     rollout_weights: str = "current"
     rollout_after: Natural = 0
     updates_per_rollout: Count = 1
+
     #: It learns from scores, which need no gradient.
     reward_gradient: ClassVar[bool] = False
     reads: ClassVar[tuple[str, ...]] = ()
@@ -56,7 +57,7 @@ class ForwardProcess:
 
     @property
     def weight_sets(self) -> frozenset[str]:
-        return frozenset(rule.label for rule in self.snapshots) | (self.asked & {"reference"})
+        return frozenset(rule.label for rule in self.snapshots) | ((self.asked | {self.rollout_weights}) & {"reference"})
 
     def smallest_unit(self, sampling: Sampling) -> int:
         """What the objective compares has to stand in one unit."""
@@ -103,7 +104,7 @@ class ForwardProcess:
         """Explore: one group for each prompt, solved in one batch."""
         shape, size = policy.latent_shape(), sampling.group_size
         noise = torch.cat([self.perturber(size, shape, rng.generator("noise", p.index)) for p in prompts])
-        return walk(policy, prompts, noise.to(policy.device), self.solver, plan, sampling, [])
+        return walk(policy, prompts, noise.to(policy.device, non_blocking=True), self.solver, plan, sampling, [])
 
     def updates(self, groups: Sequence[RolloutGroup], rows: int, rng: Randomness) -> Iterator[list[Unit]]:
         """One list of units for each optimizer step; levels and noise are drawn once a rollout."""
@@ -152,10 +153,10 @@ class ForwardProcess:
     def answers(self, policy: Policy, unit: Unit) -> Answers:
         """Noise the samples of a unit and ask every weight set about them; the current one last, with gradient."""
         assert unit.point is not None, "units of this family say where they ask"
-        x0 = torch.cat([group.final[members] for group, members in unit.parts])
+        x0 = torch.cat([take(group.final, members) for group, members in unit.parts])
         condition = Condition.join([group.condition.rows(members) for group, members in unit.parts])
-        noise, levels = unit.point.noise(x0.shape[1:]).to(x0), unit.point.sigma
-        sigma = levels.to(x0).view(-1, *(1 for _ in x0.shape[1:]))
+        noise, levels = unit.point.noise(x0.shape[1:]).to(x0.device, x0.dtype, non_blocking=True), unit.point.sigma
+        sigma = levels.to(x0.device, x0.dtype, non_blocking=True).view(-1, *(1 for _ in x0.shape[1:]))
         x = (1.0 - sigma) * x0 + sigma * noise
         where = float(levels[0]) if bool((levels == levels[0]).all()) else levels
         under = {}

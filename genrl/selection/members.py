@@ -33,6 +33,6 @@ class BestAndWorst:
         """(G,) -> (2,) indices, ascending. ConfigError for a group of one."""
         if len(advantages) < 2:
             raise ConfigError("best-worst needs two members; set sampling.group_size to 2 or more.")
-        values = advantages.tolist()
+        values = advantages.cpu().tolist()  # one wait for each group, before learning begins
         best, worst = values.index(max(values)), values.index(min(values))
         return torch.tensor([0, 1] if best == worst else sorted((best, worst)))
