@@ -108,7 +108,6 @@ BAD_INPUT = [
     ("train --resume done --config tiny.yaml", "leave --config and --preset out"),
     ("train --resume done --set sampling.steps=4", "has sampling.steps = 3, so it cannot go on with 4"),
     ("train --resume done --algo mix-grpo", "The run trains with neighbor-grpo, not mix-grpo"),
-    ("train --resume done", "There is no checkpoint in done"),
     ("train --resume half", "damaged"),
     ("sample scenes", "Missing option '--prompt'"),
     ("sample ./absent --prompt cat", "There is no model './absent'"),

@@ -120,7 +120,7 @@ def test_what_is_not_there_is_said(lora: Path, full: Path, tmp_path: Path) -> No
 def test_a_damaged_checkpoint_is_not_exported(full: Path, tmp_path: Path) -> None:
     damaged = tmp_path / "checkpoints" / "checkpoint-000001"
     damaged.mkdir(parents=True)
-    (damaged / checkpoint.MANIFEST).write_text('{"ema.safetensors": "0"}')
+    (damaged / checkpoint.MANIFEST).write_text(json.dumps({"ema.safetensors": "0", checkpoint.STATE: "0"}))
     (tmp_path / "config.yaml").write_text((full / "config.yaml").read_text())
     assert "is damaged (ema.safetensors is missing)" in genrl("export", str(tmp_path), code=2)
 

@@ -15,16 +15,22 @@ from genrl.errors import ConfigError
 from genrl.registry import entries, load_plugins
 from genrl.settings import RewardSettings
 from genrl.solvers import Heun
-from genrl.spec import override
+from genrl.spec import from_spec, override
 
 load_plugins()
 ALGORITHMS = list(entries("algorithm"))
+#: Changes that a family of recipes has settings for.
+CHANGES = {"PolicyGradient": ["regularizers=[kl-old, {name: kl-velocity, beta: 1e-3}]", "train_solver=null"]}
+
+
+def family_changes(name: str) -> list[str]:
+    return CHANGES.get(type(from_spec("algorithm", name)).__name__, [])
 
 
 @pytest.mark.parametrize("name", ALGORITHMS)
 @pytest.mark.parametrize("preset", ["none", None])
 def test_yaml_resolves_to_an_equal_config(name: str, preset: str | None, tmp_path: Path) -> None:
-    config = resolve(name, preset=preset, sets=["perturber=independent", "run.seed=3"])
+    config = resolve(name, preset=preset, sets=[*family_changes(name), "run.seed=3"])
     path = tmp_path / "run.yaml"
     path.write_text(to_yaml(config))
     assert resolve(config=path) == config
@@ -36,8 +42,7 @@ def test_a_changed_config_survives_too(name: str, tmp_path: Path) -> None:
     config = resolve(
         name,
         sets=[
-            "regularizers=[kl-old, {name: kl-velocity, beta: 1e-3}]",
-            "train_solver=null",
+            *family_changes(name),
             "model.call={height: 32, negative_prompt: no}",
             "train.mixed_precision=no",
             "rewards=[{name: jpeg-size, weight: -0.5}, random]",
