@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from genrl import checkpoint, files
 from genrl.errors import CheckpointError
@@ -122,6 +123,21 @@ class Persistence:
         self.optimization.load_state(state["optimization"])
         return Progress(state["step"], state["evaluated"], Best(**state["best"]))
 
+    def adopt(self, source: Path) -> None:
+        """Begin with the trained weights of another run's checkpoint; a weight set that it lacks begins as its current one.
+
+        CheckpointError if it is damaged, or holds other weights than those that are trained here.
+        """
+        damage = checkpoint.verify(source)
+        if damage:
+            raise CheckpointError(f"The checkpoint {source} is damaged ({damage}); begin with another one.")
+        found = checkpoint.read(source).tensors
+        for name in ("current", *self.policy.stored_sets):
+            if name != "reference":
+                tensors = found.get(name, found["current"])
+                _compare(source, {key: value.shape for key, value in tensors.items()}, self.policy.weight_set(name))
+                self.policy.load_weight_set(name, tensors)
+
     def _check(self, state: Mapping[str, Any]) -> None:
         """CheckpointError unless the checkpoint was written by this run."""
         if state.get("format") != FORMAT:
@@ -136,3 +152,14 @@ class Persistence:
                     "as it was, or begin a new one with its weights: "
                     f"genrl train --resume {self.folder} --resume-weights-only"
                 )
+
+
+def _compare(source: Path, there: Mapping[str, torch.Size], here: Mapping[str, Tensor]) -> None:
+    for name in sorted(there.keys() | here.keys()):
+        own = tuple(here[name].shape) if name in here else "none"
+        other = tuple(there[name]) if name in there else "none"
+        if own != other:
+            raise CheckpointError(
+                f"The weights in {source} are not those that are trained here: {name} has shape {other} there and {own} here. "
+                "Begin with the same model.path, model.weights, model.lora_rank and model.lora_targets."
+            )

@@ -76,6 +76,8 @@ def start(config: RunConfig, resume: bool = False, begin: Path | None = None) ->
     if config.run.report_to:
         trainer.accelerator.init_trackers("genrl", config=flat(to_plain(config)))
         reporter.track = trainer.accelerator.log
+    if config.model.start_from and not (resume and checkpoint.found(trainer.persistence.root)):
+        processes.together(lambda: trainer.persistence.adopt(Path(config.model.start_from)))
     if resume:
         trainer.restore()
         reporter.resume(trainer.progress)

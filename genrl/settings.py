@@ -14,6 +14,8 @@ class ModelSettings:
     """What is trained.
 
     path: "scenes" (the embedded model), a local diffusers folder or a hub id.
+    start_from: a checkpoint of another run with whose trained weights this one begins, as `--resume-weights-only` sets it;
+        empty begins with the model as it is. What is called the reference stays that.
     weights: "lora" trains adapters of `lora_rank` and `lora_alpha` on a frozen base (the choice for big models); "full"
         trains every weight. A higher rank can change more and costs more memory.
     lora_targets: names of the linear layers that get adapters; empty takes them from the model itself.
@@ -39,6 +41,7 @@ class ModelSettings:
     revision: str | None = None
     trust_remote_code: bool = False
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+    start_from: str = ""
     weights: Literal["lora", "full"] = "lora"
     lora_rank: Count = 32
     lora_alpha: Count = 64

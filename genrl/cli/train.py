@@ -38,6 +38,10 @@ def train(
     ] = None,
     output: Annotated[Path | None, typer.Option(help="The run's folder.", show_default="runs/ALGO-MODEL-N")] = None,
     resume: Annotated[Path | None, typer.Option(metavar="RUN", help="Continue the run in this folder.")] = None,
+    resume_weights_only: Annotated[
+        bool,
+        typer.Option("--resume-weights-only", help="With --resume: a new run with RUN's weights; settings may change."),
+    ] = False,
     seed: Annotated[int | None, typer.Option(help="Seed of everything random.", show_default="0")] = None,
     max_steps: Annotated[int | None, typer.Option(help="Iterations.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or mps.", show_default="auto")] = None,
@@ -66,13 +70,15 @@ def train(
 
       genrl train --resume runs/neighbor-grpo-scenes-1
 
+      genrl train --resume runs/neighbor-grpo-scenes-1 --resume-weights-only --set train.learning_rate=1e-5
+
       genrl train --accelerate-config ddp --config run.yaml
 
       genrl train --config examples/configs/flux-dev-neighbor-grpo.yaml --prompts prompts.txt --push-to-hub me/flux-sharper
     """
     from genrl.cli.launching import read_launch
     from genrl.cli.plan import print_plan, with_output
-    from genrl.config import check, resolve, resumed
+    from genrl.config import check, resolve, restarted, resumed
     from genrl.geometry import prompts_of_each
 
     flags: dict[str, Any] = {
@@ -90,12 +96,15 @@ def train(
     if resume is not None:
         if config is not None or preset is not None:
             raise ConfigError("--resume goes on with the run's own configuration; leave --config and --preset out.")
-        settled = resumed(resume, algo=algo, sets=set_ or (), flags=flags)
+        settled = (restarted if resume_weights_only else resumed)(resume, algo=algo, sets=set_ or (), flags=flags)
+    elif resume_weights_only:
+        raise ConfigError("--resume-weights-only needs --resume RUN, the run or the checkpoint whose weights to begin with.")
     else:
         settled = resolve(algo, preset=preset, config=config, sets=set_ or (), flags=flags)
     if launched.rank() == 0:  # the others learn it when they meet
         settled = with_output(settled)
-    check(settled, resuming=resume is not None)
+    going_on = resume is not None and not resume_weights_only
+    check(settled, resuming=going_on)
     launch = None if accelerate_config is None else read_launch(accelerate_config)
     processes = launch.processes if launch else launched.count()
     prompts_of_each(settled.train.prompts_per_iteration, processes)
@@ -109,4 +118,4 @@ def train(
         launch.adopt()
     from genrl.run import start
 
-    raise typer.Exit(start(settled, resume=resume is not None))
+    raise typer.Exit(start(settled, resume=going_on))

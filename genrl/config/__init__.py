@@ -2,6 +2,7 @@
 
 from genrl.config.checks import check, check_algorithm, check_device, check_model, check_reward_gradient
 from genrl.config.resolve import DEFAULT_ALGORITHM, resolve
+from genrl.config.restart import restarted
 from genrl.config.resume import deciding, resumed
 from genrl.config.rewards import parse_reward
 from genrl.config.run_config import SECTIONS, RunConfig, to_plain, to_yaml
@@ -20,6 +21,7 @@ __all__ = [
     "model_folder",
     "parse_reward",
     "resolve",
+    "restarted",
     "resumed",
     "to_plain",
     "to_yaml",

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from genrl import launched
+from genrl.checkpoint import MANIFEST
 from genrl.config.resume import FILE
 from genrl.config.run_config import RunConfig
 from genrl.config.world import SCENES, model_folder
-from genrl.errors import ConfigError, ModelError, PromptError, RewardError
+from genrl.errors import CheckpointError, ConfigError, ModelError, PromptError, RewardError
 from genrl.geometry import prompts_of_each
 from genrl.hub import check_repository
 from genrl.registry import entries, suggestion
@@ -32,6 +33,8 @@ def check(config: RunConfig, resuming: bool = False) -> None:
     check_device(config.run, config.train)
     check_trackers(config.run)
     prompts_of_each(config.train.prompts_per_iteration, launched.count())
+    if config.model.start_from and not resuming:
+        check_start_from(Path(config.model.start_from))
     if config.run.hub_model_id:
         check_repository(config.run.hub_model_id)
     if config.run.output and launched.rank() == 0:  # elsewhere the main process may have begun to write
@@ -65,6 +68,13 @@ def check_model(model: ModelSettings) -> None:
         raise ModelError(
             f"There is no model {model.path!r}: no such folder (here: {Path.cwd()}), no hub id owner/name, no built-in"
             f" model{suggestion(model.path, [SCENES, *entries('model')])}"
+        )
+
+
+def check_start_from(folder: Path) -> None:
+    if not (folder / MANIFEST).is_file():
+        raise CheckpointError(
+            f"model.start_from: {str(folder)!r} is no checkpoint, it has no {MANIFEST}; give a checkpoint's folder."
         )
 
 

@@ -40,7 +40,7 @@ def resolve(
     """
     data = read_mapping(config) if isinstance(config, Path) else dict(config or {})
     said = [parse_set(text) for text in sets]
-    name = _algorithm_name(algo, said, data)
+    name = asked_algorithm(algo, said, data)
     recipe = Layer.of(entry("algorithm", name).facts.get("run", {}), f"The run settings of {name}")
     file = Layer.of(data, str(config) if isinstance(config, Path) else "")
     asked = [file, *_asked(said, flags)]
@@ -56,9 +56,12 @@ def amend(
 ) -> RunConfig:
     """A resolved configuration with some settings changed; ConfigError if another algorithm is asked for."""
     said = [parse_set(text) for text in sets]
-    name = _algorithm_name(algo, said, {"algorithm": config.algorithm_name})
+    name = asked_algorithm(algo, said, {"algorithm": config.algorithm_name})
     if name != config.algorithm_name:
-        raise ConfigError(f"The run trains with {config.algorithm_name}, not {name}; start a new run for that.")
+        raise ConfigError(
+            f"The run trains with {config.algorithm_name}, not {name}; begin a new run with its weights by adding "
+            "--resume-weights-only."
+        )
     return applied(config, _asked(said, flags))
 
 
@@ -70,7 +73,7 @@ def _asked(said: Sequence[Change], flags: Mapping[str, Any] | None) -> list[Laye
     return [Layer.of(rewards), Layer(sets), Layer.of(others)]
 
 
-def _algorithm_name(algo: str | None, said: Sequence[Change], data: Mapping[str, Any]) -> str:
+def asked_algorithm(algo: str | None, said: Sequence[Change], data: Mapping[str, Any]) -> str:
     """The recipe to start from; ConfigError if the file changes fields of another one."""
     section = data.get("algorithm")
     in_file = section.get("name") if isinstance(section, Mapping) else section

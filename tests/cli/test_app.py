@@ -68,7 +68,7 @@ def test_import_is_lazy_and_complete() -> None:
 
 FLAGS = {
     "train": "--accelerate-config --algo --config --device --dry-run --max-steps --model --output --preset --prompter"
-    " --prompts --push-to-hub --resume --reward --seed --set",
+    " --prompts --push-to-hub --resume --resume-weights-only --reward --seed --set",
     "train-prompter": "--config --device --dry-run --max-steps --model --output --requests --resume --reward --seed --set"
     " --text-reward --writer",
     "train-together": "--algo --config --device --model --output --requests --resume --reward --rounds --seed --set --writer",

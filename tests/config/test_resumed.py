@@ -65,7 +65,10 @@ def test_length_and_bookkeeping_may_change_and_repeating_is_no_change(saved: Run
         ),
         ({"flags": {"run.seed": 8}}, "has run.seed = 7, so it cannot go on with 8"),
         ({"flags": {"run.output": "elsewhere"}}, "so it cannot go on with 'elsewhere'"),
-        ({"algo": "dance-grpo"}, "The run trains with mix-grpo, not dance-grpo; start a new run for that."),
+        (
+            {"algo": "dance-grpo"},
+            "The run trains with mix-grpo, not dance-grpo; begin a new run with its weights by adding --resume-weights-only.",
+        ),
         ({"sets": ["algorithm=dance-grpo"]}, "The run trains with mix-grpo, not dance-grpo"),
         ({"sets": ["steps.sise=3"]}, "There is no setting 'steps.sise'; did you mean 'size'?"),
     ],
