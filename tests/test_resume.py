@@ -10,9 +10,12 @@ import time
 from pathlib import Path
 
 import pytest
-from safetensors.torch import load_file
+import torch
+from safetensors.torch import load_file, save_file
 
+from benchmarks.killing import differences
 from genrl import checkpoint
+from genrl.checkpoint import Snapshot
 
 COMMAND = [sys.executable, "-m", "genrl", "train"]
 SETTINGS = {
@@ -26,8 +29,8 @@ SETTINGS = {
     "evaluation.samples": "8",
     "evaluation.every": "3",
 }
-#: Metrics that no two runs have in common.
-CLOCK = {"step_time", "rewards/wait", "rewards/wait_share"}
+#: Metrics of the process and not of the run: its time, and the texts that it had not encoded yet.
+CLOCK = {"step_time", "rewards/wait", "rewards/wait_share", "encodes"}
 
 
 def start(folder: Path, *extra: str) -> subprocess.Popen[bytes]:
@@ -70,6 +73,38 @@ def test_sigkill_and_resume_is_bit_identical(algorithm: str, tmp_path: Path) -> 
         mine, theirs = load_file(killed / path), load_file(whole / path)
         assert mine.keys() == theirs.keys()
         assert all(mine[key].equal(theirs[key]) for key in mine)
+
+
+def test_kills_at_random_moments_change_no_end() -> None:
+    """A few of those that `benchmarks/kill_and_resume.py` makes by the hundred."""
+    command = [sys.executable, "-m", "benchmarks.kill_and_resume", "--kills", "3", "--recipes", "neighbor-grpo"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=Path(__file__).parents[1])
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "3 kills (1 at a random time, 1 before an operation on a file, 1 while a checkpoint is written)" in done.stdout
+    assert "0 things were wrong" in done.stdout
+
+
+@pytest.mark.parametrize("change", ["none", "weights", "state", "metrics", "evaluation", "model"])
+def test_ends_that_differ_are_told_apart(change: str, tmp_path: Path) -> None:
+    for name in ("one", "other"):
+        other = name == "other" and change
+        (tmp_path / name / "evaluations").mkdir(parents=True)
+        (tmp_path / name / "model").mkdir()
+        snapshot = Snapshot({"current": {"w": torch.tensor([0.0, float(other == "weights")])}}, {"step": int(other == "state")})
+        checkpoint.save(tmp_path / name / "checkpoints", 3, snapshot, keep=1)
+        row = {"step": 1, "loss": float(other == "metrics"), "step_time": time.monotonic()}
+        (tmp_path / name / "metrics.jsonl").write_text(json.dumps(row) + "\n")
+        (tmp_path / name / "evaluations" / "step-000003.json").write_text(str(other == "evaluation"))
+        save_file({"w": torch.tensor([float(other == "model")])}, tmp_path / name / "model" / "lora.safetensors")
+    expected = {
+        "none": [],
+        "weights": ["checkpoint-000003"],
+        "state": ["checkpoint-000003"],
+        "metrics": ["metrics.jsonl"],
+        "evaluation": ["evaluations/step-000003.json"],
+        "model": ["model/lora.safetensors"],
+    }
+    assert differences(tmp_path / "one", tmp_path / "other") == expected[change]
 
 
 def test_ctrl_c_saves_and_resume_goes_on(tmp_path: Path) -> None:
