@@ -89,12 +89,18 @@ class Cell:
 SHOWN = ("reward", "scenes/strict")
 
 
+def spread_of(gains: np.ndarray) -> str:
+    """Mean, and the range over the seeds if there are several."""
+    between = f" ({gains.min():+.3f} to {gains.max():+.3f})" if len(gains) > 1 else ""
+    return f"{gains.mean():+.3f}{between}"
+
+
 def table(cells: dict[str, dict[str, Cell]]) -> str:
     """Markdown: one row a variant; gains as mean and range over the seeds."""
     lines = ["| study | variant | network evaluations | gain in reward | gain in strict share |", "|---|---|---|---|---|"]
     for study, row in cells.items():
         for label, cell in row.items():
-            spread = [f"{g.mean():+.3f} ({g.min():+.3f} to {g.max():+.3f})" for g in (cell.reward, cell.strict)]
+            spread = [spread_of(gains) for gains in (cell.reward, cell.strict)]
             lines.append(f"| {study} | {label} | {cell.evaluations:,.0f} | " + " | ".join(spread) + " |")
     return "\n".join(lines) + "\n"
 
