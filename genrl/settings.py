@@ -170,6 +170,8 @@ class AlarmSettings:
     artefacts: how many times their first value the high-frequency and the grid energy may become; lower warns earlier, and
         of pictures that have become sharper.
     saturation: how much the share of clipped and of vivid pixels may rise; lower warns earlier, and of colourful styles.
+    clipped: which share of a loss's terms may lose its gradient to the clip, over five iterations; lower warns of smaller
+        drift within a rollout.
     """
 
     watch: tuple[str, ...] = ()
@@ -178,6 +180,7 @@ class AlarmSettings:
     entropy: Positive = 1.5
     artefacts: Positive = 2.0
     saturation: Positive = 0.2
+    clipped: Fraction = 0.25
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from genrl.monitoring.clipping import CLIPPED, drift_beyond_clip
 from genrl.monitoring.collapse import SPREADS, collapse
 from genrl.monitoring.comparing import Finding, Values
 from genrl.monitoring.drift import drift
@@ -36,8 +37,9 @@ class Watch:
         self._known: set[tuple[str, str]] = set()
 
     def iteration(self, step: int, row: Mapping[str, float]) -> list[Alarm]:
-        self._rows[step] = {name: row[name] for name in (TOTAL, *SPREADS) if name in row}
-        return self._new(step, collapse(list(self._rows.values()), self.settings))
+        self._rows[step] = {name: row[name] for name in (TOTAL, CLIPPED, *SPREADS) if name in row}
+        rows = list(self._rows.values())
+        return self._new(step, [*collapse(rows, self.settings), *drift_beyond_clip(rows, self.settings)])
 
     def evaluation(self, step: int, values: Values) -> list[Alarm]:
         self._evaluations[step] = values

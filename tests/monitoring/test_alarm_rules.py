@@ -131,3 +131,13 @@ def test_a_writer_that_leaves_the_request_is_reported_whatever_the_reward_does()
         assert "faithfulness fell from" in alarm.sentence
     assert told(alarms(evaluations(reward=UP, faithfulness=UP))) == []
     assert told(alarms(evaluations(noise=0.001, reward=UP, faithfulness=(0.0, -0.01, -0.02)))) == []
+
+
+def test_terms_that_the_clip_leaves_without_gradient_are_drift_beyond_it() -> None:
+    held, lost = [0.9, 0.0, 0.1, 0.0, 0.1, 0.0], [0.2, 0.3, 0.4, 0.3, 0.2, 0.3]
+    assert alarms({}, rows(clip_ratio__region_mean=held)) == []
+    (alarm,) = alarms({}, rows(clip_ratio__region_mean=held + lost))
+    assert (alarm.step, alarm.name) == (11, "drift beyond the clip")
+    assert "28% of the terms" in alarm.sentence
+    assert alarms({}, rows(clip_ratio__region_mean=held + lost), settings=AlarmSettings(clipped=0.5)) == []
+    assert alarms({}, rows(clip_ratio__region_mean=[1.0] * 4)) == []
