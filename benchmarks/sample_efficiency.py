@@ -34,6 +34,8 @@ from genrl.spec import from_spec
 from genrl.tracking.grid import contact_sheet, tile, to_uint8
 from genrl.types import Prompt, Sampling, StepPlan
 
+#: Recipes of the comparison picture, one or two of each family.
+SHOWN = ("mix-grpo", "dance-grpo", "neighbor-grpo", "dgpo", "diffusion-nft", "draft")
 CALL = {"guidance_scale": 1.0, "use_resolution_binning": False}
 
 
@@ -167,7 +169,7 @@ def main() -> None:
     options.output.mkdir(parents=True, exist_ok=True)
     (options.output / "table.md").write_text(table(runs))
     figure(runs, options.output / "curves.png")
-    comparison(runs, options.output / "comparison.png", options.steps)
+    comparison({name: runs[name] for name in SHOWN if name in runs}, options.output / "comparison.png", options.steps)
     print((options.output / "table.md").read_text())
 
 
