@@ -18,6 +18,7 @@ from genrl.config import RunConfig, resolve, to_yaml
 from genrl.errors import CheckpointError, ConfigError
 from genrl.evaluation import Evaluation
 from genrl.policy import WeightedPolicy
+from genrl.processes import Processes
 from genrl.reporting import RunReporter
 from genrl.rewards import RewardPanel
 from genrl.run import build
@@ -38,7 +39,7 @@ def trainer_of(config: RunConfig, means: Sequence[float], monkeypatch: pytest.Mo
     trainer = build(config, folder, RunReporter(folder, "neighbor-grpo", 6, Console(file=io.StringIO())))
     monkeypatch.setattr(trainer, "iterate", lambda k: {"reward": 0.0})
 
-    def evaluator(policy: WeightedPolicy, rewards: RewardPanel) -> Evaluation:
+    def evaluator(policy: WeightedPolicy, rewards: RewardPanel, processes: Processes) -> Evaluation:
         mean = np.array([means[trainer.step]])
         return Evaluation([], torch.zeros(0, 3, 1, 1), {"reward": mean, "scenes/strict": -mean})
 

@@ -7,7 +7,7 @@ import pytest
 from genrl.config import resolve
 from genrl.estimate.work import work
 from genrl.schedule import shift_grid
-from tests.test_counts import ANCHORS, EXPECTED, GROUP, PROMPTS, SMALL, STEPS, SUBSET
+from tests.test_counts import ANCHORS, EXPECTED, GROUP, OWN, PROMPTS, READING, SMALL, STEPS, SUBSET
 
 GRID = shift_grid(STEPS, 1.0)
 
@@ -19,14 +19,15 @@ def config(algorithm: str, *sets: str):
 @pytest.mark.parametrize("algorithm", EXPECTED)
 def test_counts_are_the_trainers(algorithm: str) -> None:
     forwards, snapshots, references, backwards, updates = EXPECTED[algorithm]
-    asked = work(config(algorithm), GRID)
+    settled = config(algorithm, *OWN.get(algorithm, []))
+    asked = work(settled, shift_grid(settled.sampling.steps, 1.0))
     assert asked.counts == {
         "forwards": PROMPTS * forwards,
         "snapshot_forwards": PROMPTS * snapshots,
         "reference_forwards": PROMPTS * references,
         "backwards": PROMPTS * backwards,
         "idle_backwards": 0,
-        "decodes": PROMPTS * GROUP,
+        "decodes": 0 if algorithm in READING else PROMPTS * GROUP,
         "encodes": PROMPTS,
         "optimizer_steps": updates,
         "calls": len(asked.asked) + len(asked.trained),
