@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import signal
 import time
 from pathlib import Path
@@ -58,6 +59,28 @@ def test_ctrl_c_on_one_process_stops_all_and_resume_is_exact(tmp_path: Path) -> 
     assert rows(tmp_path / "run") == rows(tmp_path / "whole")
     mine, theirs = weights(tmp_path / "run", 4), weights(tmp_path / "whole", 4)
     assert all(mine[name].equal(theirs[name]) for name in mine.keys() | theirs.keys())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("variables", [{}, SHARDED], ids=["replicas", "shards"])
+def test_a_killed_process_ends_all_and_resume_is_exact(variables: dict[str, str], tmp_path: Path) -> None:
+    """Killed at a random time after the first checkpoint; ending the other process is the launcher's part, which is ours here."""
+    long = {"train__max_steps": 4, "evaluation__every": 0, "regularizers": []}
+    ended(start(2, arguments(tmp_path / "whole", **long), **variables))
+    for attempt, killed in enumerate((0, 1, 1)):
+        run = tmp_path / f"run-{attempt}"
+        processes = start(2, arguments(run, **long), **variables)
+        while not list((run / "checkpoints").glob("checkpoint-*")):
+            assert all(process.poll() is None for process in processes)
+            time.sleep(0.02)
+        time.sleep(random.Random(attempt).uniform(0.0, 3.0))
+        for process in (processes[killed], processes[1 - killed]):
+            process.kill()
+            process.communicate()
+        ended(start(2, ["train", "--resume", str(run)], **variables))
+        assert [row | {"encodes": 0} for row in rows(run)] == [row | {"encodes": 0} for row in rows(tmp_path / "whole")]
+        mine, theirs = weights(run, 4), weights(tmp_path / "whole", 4)
+        assert all(mine[name].equal(theirs[name]) for name in mine.keys() | theirs.keys())
 
 
 @pytest.mark.slow
