@@ -64,7 +64,7 @@ def test_ctrl_c_on_one_process_stops_all_and_resume_is_exact(tmp_path: Path) -> 
 @pytest.mark.slow
 @pytest.mark.parametrize("variables", [{}, SHARDED], ids=["replicas", "shards"])
 def test_a_killed_process_ends_all_and_resume_is_exact(variables: dict[str, str], tmp_path: Path) -> None:
-    """Killed at a random time after the first checkpoint; ending the other process is the launcher's part, which is ours here."""
+    """Killed at a random time after the first checkpoint; to end the other process is the launcher's part."""
     long = {"train__max_steps": 4, "evaluation__every": 0, "regularizers": []}
     ended(start(2, arguments(tmp_path / "whole", **long), **variables))
     for attempt, killed in enumerate((0, 1, 1)):
