@@ -36,6 +36,8 @@ from genrl.types import Prompt, Sampling, StepPlan
 
 #: Recipes of the comparison picture, one or two of each family.
 SHOWN = ("mix-grpo", "dance-grpo", "neighbor-grpo", "dgpo", "diffusion-nft", "draft")
+#: The strong ones first.
+COLOURS = (*plt.cm.tab20.colors[::2], *plt.cm.tab20.colors[1::2])
 CALL = {"guidance_scale": 1.0, "use_resolution_binning": False}
 
 
@@ -103,7 +105,7 @@ def figure(runs: dict[str, list[Path]], path: Path) -> None:
     size = {"figsize": (11, 1.2 + 3.0 * len(families)), "constrained_layout": True}
     panels, axes = plt.subplots(len(families), 2, sharey=True, sharex="col", squeeze=False, **size)
     for row, (title, algorithms) in zip(axes, families.items(), strict=True):
-        for colour, algorithm in zip(plt.cm.tab10.colors, algorithms, strict=False):
+        for colour, algorithm in zip(COLOURS, algorithms, strict=False):
             draw_curves(row, [curve(folder) for folder in runs[algorithm]], algorithm, colour)
         row[0].set_ylabel("held-out reward")
         row[0].set_title(title, loc="left", fontsize=11)
