@@ -21,3 +21,12 @@ def model_folder(path: str) -> str:
     from genrl.scenes.folder import MODEL_FOLDER
 
     return str(Path(MODEL_FOLDER))
+
+
+def writer_folder(path: str) -> str:
+    """Where the weights of `writer.path` are: the shipped folder for `scenes`, else what was given."""
+    if path != SCENES:
+        return path
+    from genrl.scenes.writer import WRITER_FOLDER
+
+    return str(Path(WRITER_FOLDER))

@@ -21,6 +21,8 @@ from genrl.registry import suggestion
 from genrl.settings import RewardSettings
 from genrl.spec import from_spec, merge, override, to_spec
 
+#: Settings that are tuned for the embedded writer.
+PRESET = Path(__file__).parent / "scenes.yaml"
 #: Sections of a `RunConfig` that mean here what they mean there.
 SHARED = ("sampling", "model", "rewards", "prompts", "evaluation", "alarms", "run")
 OWN = ("source", "writer", "text_rewards", "grpo")
@@ -63,9 +65,10 @@ def resolve_prompter(
     sets: Sequence[str] = (),
     flags: Mapping[str, Any] | None = None,
 ) -> PrompterConfig:
-    """Later layers win: defaults, the flow model's own settings, the file, `--set`, flags.
+    """Later layers win: defaults, the flow model's own settings, the preset, the file, `--set`, flags.
 
-    source: the flow model; None takes the file's, else the embedded one. The other arguments as in `genrl.config.resolve`.
+    source: the flow model; None takes the file's, else the embedded one. The other arguments as in `genrl.config.resolve`. Only
+    the embedded writer has a preset.
     """
     data = dict(read_mapping(config) if isinstance(config, Path) else config or {})
     if data.get("algorithm") == {"name": ALGORITHM}:
@@ -78,7 +81,16 @@ def resolve_prompter(
     start = PrompterConfig(str(name), flow, found.tuned, WriterSettings(faithfulness=faithfulness_of(flow)))
     rewards = [("rewards", asked.pop("rewards"))] if "rewards" in asked else []
     changes = [*_leaves(data), *rewards, *(parse_set(text) for text in sets), *asked.items()]
-    return changed(start, [change for change in changes if change[0] != "source"])
+    changes = [change for change in changes if change[0] != "source"]
+    return changed(start, [*_leaves(preset_of(changes)), *changes])
+
+
+def preset_of(changes: Sequence[Change]) -> Mapping[str, Any]:
+    """The sections that are tuned for the writer that the changes ask for: the embedded one's would ruin another."""
+    paths = [value for path, value in changes if path == "writer.path"]
+    sections = [value for path, value in changes if path == "writer" and isinstance(value, Mapping)]
+    named = paths or [section.get("path") for section in sections]
+    return read_mapping(PRESET) if named and named[-1] == SCENES else {}
 
 
 def changed(config: PrompterConfig, changes: Sequence[Change]) -> PrompterConfig:

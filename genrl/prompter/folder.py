@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from genrl.config.world import writer_folder
 from genrl.errors import RunFolderError
 
 #: In the folder of a run: the finished writer. In the folder of a writer: how it is asked.
@@ -58,12 +59,12 @@ def is_writer(folder: Path) -> bool:
 
 def record_of(path: str) -> Record | None:
     """What is known of how a writer is asked; `path` as in `WriterSettings`."""
-    return read_record(_place(Path(path).expanduser()))
+    return read_record(_place(_local(path)))
 
 
 def weights_of(path: str) -> str:
     """Where the weights of a writer are: of a finished run its `writer`, of a local folder its full path, else the hub id."""
-    folder = Path(path).expanduser()
+    folder = _local(path)
     if not folder.is_dir():
         return path
     record = record_of(path)
@@ -71,6 +72,11 @@ def weights_of(path: str) -> str:
         return weights_of(record.weights)
     # An adapter remembers its base by path, and is read from other working directories as well.
     return str(_place(folder).resolve())
+
+
+def _local(path: str) -> Path:
+    """`scenes` is the shipped writer of the embedded world."""
+    return Path(writer_folder(path)).expanduser()
 
 
 def _place(folder: Path) -> Path:

@@ -15,7 +15,7 @@ from genrl.config.resume import flat
 from genrl.config.text import dump, read_mapping
 from genrl.errors import CheckpointError, ConfigError
 from genrl.prompter.checks import check_prompter
-from genrl.prompter.config import OWN, PrompterConfig, changed, faithfulness_of
+from genrl.prompter.config import OWN, PrompterConfig, changed, faithfulness_of, preset_of
 from genrl.prompter.settings import WriterSettings
 from genrl.spec import to_spec
 from genrl.values import validated
@@ -53,6 +53,9 @@ def resolve_together(
     ours += [change for change in said if _is_ours(change[0])]
     ours += [change for change in (flags or {}).items() if _is_ours(change[0])]
     plain = [text for text, change in zip(sets, said, strict=True) if not _is_ours(change[0])]
+    preset = dict(preset_of(ours))
+    ours = [(key, preset.pop(key)) for key in OWN if key in preset] + ours
+    data = data | {name: {**part, **data.get(name, {})} for name, part in preset.items()}
     run = resolve(algo, config=data, sets=plain, flags={k: v for k, v in (flags or {}).items() if not _is_ours(k)})
     rounds = [value for path, value in ours if path == "rounds"]
     prompter = PrompterConfig(run.model.path, run, None, WriterSettings(faithfulness=faithfulness_of(run)))

@@ -2,7 +2,7 @@
 
 Importing this package registers the reward, the prompts and the faithfulness named "scenes", the reward "scenes-quality",
 and the requests "scenes-requests". The model is in ``folder.MODEL_FOLDER``, the prompt writer in
-``writer.folder.WRITER_FOLDER``.
+``writer.WRITER_FOLDER``.
 """
 
 from genrl.scenes.faithfulness import ScenesFaithfulness
