@@ -83,7 +83,7 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--arms", nargs="+", choices=list(ARMS), default=list(ARMS))
     parser.add_argument("--runs", type=Path, default=Path("runs/prompter-benchmark"))
-    parser.add_argument("--output", type=Path, default=Path("docs/benchmarks"))
+    parser.add_argument("--output", type=Path, default=Path("runs/prompter"))
     parser.add_argument("--columns", type=int, default=6, help="requests in the picture")
     options, extra = parser.parse_known_args()
     runs = {(arm, seed): options.runs / f"{arm}-{seed}" for arm in options.arms for seed in options.seeds}
